@@ -58,7 +58,7 @@ pub(super) struct Fields {
 }
 
 /// What comes next in the text.
-enum Next {
+enum Upcoming {
     Event(Fields),
     /// A bracket around several events.
     Open(u8),
@@ -99,21 +99,21 @@ impl EdnReader {
                 }
             };
             match next {
-                Next::Event(fields) => {
+                Upcoming::Event(fields) => {
                     let line = text.line(start);
                     let noted = self.note(text.rest(), &fields, start, line, recorder);
                     noted.map_err(|complaint| text.mistake(*complaint))?;
                 }
-                Next::Open(byte) => self.collection = Some((closing(byte), text.line(start))),
-                Next::Close => self.collection = None,
-                Next::Tag => {}
-                Next::End => {
+                Upcoming::Open(byte) => self.collection = Some((closing(byte), text.line(start))),
+                Upcoming::Close => self.collection = None,
+                Upcoming::Tag => {}
+                Upcoming::End => {
                     return match text.broken() {
                         Some(mistake) => Err(mistake),
                         None => self.end(text),
                     };
                 }
-                Next::Truncated(complaint) => {
+                Upcoming::Truncated(complaint) => {
                     let broken = text.broken();
                     return Err(broken.unwrap_or_else(|| text.mistake(*complaint)));
                 }
@@ -134,17 +134,17 @@ impl EdnReader {
     }
 
     /// What comes next: where it begins, what it is and where it ends.
-    fn next(&mut self, rest: &[u8], is_last: bool) -> (usize, Result<(Next, usize), Halt>) {
+    fn next(&mut self, rest: &[u8], is_last: bool) -> (usize, Result<(Upcoming, usize), Halt>) {
         let mut lexer = Lexer::new(rest, is_last, std::mem::take(&mut self.open));
         let mut start = 0;
         let next = lexer.blanks().and_then(|byte| {
             start = lexer.at;
-            let Some(byte) = byte else { return Ok(Next::End) };
+            let Some(byte) = byte else { return Ok(Upcoming::End) };
             self.forms.clear();
             self.event(&mut lexer, byte)
         });
         let next = match next {
-            Err(Halt::More) if is_last => Ok(Next::Truncated(lexer.truncated(start))),
+            Err(Halt::More) if is_last => Ok(Upcoming::Truncated(lexer.truncated(start))),
             other => other,
         };
         let end = lexer.at;
@@ -153,9 +153,9 @@ impl EdnReader {
     }
 
     /// What begins with this byte.
-    fn event(&mut self, lexer: &mut Lexer<'_>, byte: u8) -> Result<Next, Halt> {
+    fn event(&mut self, lexer: &mut Lexer<'_>, byte: u8) -> Result<Upcoming, Halt> {
         match byte {
-            b'{' => self.map(lexer).map(Next::Event),
+            b'{' => self.map(lexer).map(Upcoming::Event),
             b'[' | b'(' => {
                 let start = lexer.at;
                 lexer.open_here()?;
@@ -164,14 +164,14 @@ impl EdnReader {
                 let closing = closing(byte);
                 if self.collection.is_none() && (b"{[(#".contains(&next) || next == closing) {
                     lexer.at = start + 1;
-                    return Ok(Next::Open(byte));
+                    return Ok(Upcoming::Open(byte));
                 }
-                self.tuple(lexer, Some(closing)).map(Next::Event)
+                self.tuple(lexer, Some(closing)).map(Upcoming::Event)
             }
             b']' | b')' | b'}' => match self.collection {
                 Some((closing, _)) if closing == byte => {
                     lexer.at += 1;
-                    Ok(Next::Close)
+                    Ok(Upcoming::Close)
                 }
                 Some((closing, line)) => {
                     let (found, closing) = (byte as char, closing as char);
@@ -183,9 +183,9 @@ impl EdnReader {
             },
             b'#' if !lexer.is_next(1, b'{')? => {
                 lexer.atom()?;
-                Ok(Next::Tag)
+                Ok(Upcoming::Tag)
             }
-            b':' | b'0'..=b'9' => self.tuple(lexer, None).map(Next::Event),
+            b':' | b'0'..=b'9' => self.tuple(lexer, None).map(Upcoming::Event),
             _ => {
                 let at = lexer.at;
                 lexer.skip()?;

@@ -43,7 +43,7 @@ struct JsonEvent<'t> {
 enum JsonValue<'t> {
     Text(Words<'t>),
     List(Vec<Words<'t>>),
-    Map(Vec<(Words<'t>, JsonValue<'t>)>),
+    Map(Vec<(Words<'t>, Self)>),
 }
 
 impl<'de: 't, 't> Deserialize<'de> for JsonValue<'t> {
@@ -103,7 +103,8 @@ pub(super) fn read<R: Read>(
 
 fn note(line: &[u8], number: u32, recorder: &mut Recorder) -> Result<(), Box<Complaint>> {
     let event: JsonEvent<'_> = serde_json::from_slice(line).map_err(|error| {
-        let at = error.column().saturating_sub(1).min(line.len());
+        let column = if error.is_eof() { line.len() } else { error.column().saturating_sub(1) };
+        let at = column.min(line.len());
         let text = error.to_string();
         let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
         let label = "expected an event of `history.jsonl`";

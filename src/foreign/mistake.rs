@@ -64,7 +64,11 @@ pub(super) struct Excerpt {
 
 /// Why a history cannot be read. `Display` shows it without colour.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
+pub struct Mistake(Box<Described>);
+
+/// A mistake in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Described {
     file: String,
     title: String,
     label: String,
@@ -76,35 +80,38 @@ impl Mistake {
     /// At a place of the file.
     pub(super) fn at(file: &str, excerpt: Excerpt, complaint: Complaint) -> Self {
         let Complaint { at: _, title, label, help } = complaint;
-        Self { file: file.to_owned(), title, label, help, excerpt: Some(excerpt) }
+        let (file, excerpt) = (file.to_owned(), Some(excerpt));
+        Self(Box::new(Described { file, title, label, help, excerpt }))
     }
 
     /// Of the file as a whole, and what would help.
     pub(super) fn of_file(file: &str, title: &str, help: &str) -> Self {
         let help = if help.is_empty() { Vec::new() } else { vec![help.to_owned()] };
         let title = format!("{file}: {title}");
-        Self { file: file.to_owned(), title, label: String::new(), help, excerpt: None }
+        let (file, label, excerpt) = (file.to_owned(), String::new(), None);
+        Self(Box::new(Described { file, title, label, help, excerpt }))
     }
 
     /// The line and the column, from 1 on. `None` where the file as a whole is meant.
     #[must_use]
     pub fn place(&self) -> Option<(usize, usize)> {
-        self.excerpt.as_ref().map(|excerpt| (excerpt.line, excerpt.column))
+        self.0.excerpt.as_ref().map(|excerpt| (excerpt.line, excerpt.column))
     }
 
     /// The mistake as text, with or without colours for a terminal.
     #[must_use]
     pub fn render(&self, color: bool) -> String {
+        let Described { file, title, label, help, excerpt } = &*self.0;
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-        let mut group = Group::with_title(Level::ERROR.primary_title(self.title.as_str()));
-        if let Some(Excerpt { line, column, text, marked }) = &self.excerpt {
-            let origin = Origin::path(self.file.as_str()).line(*line).char_column(*column);
-            let label = (!self.label.is_empty()).then_some(self.label.as_str());
+        let mut group = Group::with_title(Level::ERROR.primary_title(title.as_str()));
+        if let Some(Excerpt { line, column, text, marked }) = excerpt {
+            let origin = Origin::path(file.as_str()).line(*line).char_column(*column);
+            let label = (!label.is_empty()).then_some(label.as_str());
             let mark = AnnotationKind::Primary.span(marked.clone()).label(label);
             let snippet = Snippet::source(text.as_str()).line_start(*line).annotation(mark);
             group = group.element(origin).element(snippet);
         }
-        let help = self.help.iter().map(|help| Level::HELP.message(help.as_str()));
+        let help = help.iter().map(|help| Level::HELP.message(help.as_str()));
         let text = renderer.render(&[group.elements(help)]);
         text.lines().filter(|line| !is_gap(line)).collect::<Vec<_>>().join("\n")
     }

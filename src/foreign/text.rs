@@ -174,7 +174,7 @@ impl<R: Read> HeldText<R> {
 
     /// A mistake with its place. Nothing can be read after that.
     pub(super) fn mistake(&mut self, complaint: Complaint) -> Mistake {
-        let Range { start, end } = complaint.at.clone();
+        let Range { start, end } = complaint.at;
         self.look_ahead(self.at + start.max(end.min(start + SHOWN)));
         Mistake::at(&self.name, self.excerpt(self.at + start, self.at + end), complaint)
     }

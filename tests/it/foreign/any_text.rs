@@ -52,7 +52,8 @@ const RICH: [&str; 4] = [
 ({:process 0, :type :invoke, :f :cas, :value [1 [2 #{3 4}]], :key "k" :time 12 :error [:a "\n"]}
  #jepsen.history.Op{:process :nemesis :type :info :f :start :value {"n1" #{"n2"}}}
  #_ {:skipped true} [1 :invoke :read nil] {:process 0 :type :info :f :cas :value nil})"#,
-    "INFO  jepsen.util - 0\t:invoke\t:cas\t[1 2]\nnoise\nINFO  jepsen.util - :nemesis :info :x nil\n\
+    "INFO  jepsen.util - 0\t:invoke\t:cas\t[1 2]\nnoise\n\
+     INFO  jepsen.util - :nemesis :info :x nil\n\
      INFO  jepsen.util - 0   :fail   :cas   :timed-out\n",
     r#"{:process 0, :type :invoke, :f :append, :key "a\"b", :value "x\u0041"}
 {:process 0, :type :ok, :f :append, :key "a\"b", :value "x\u0041"}

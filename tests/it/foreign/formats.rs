@@ -118,7 +118,8 @@ const HISTORIES: &[(&str, &str, &str)] = &[
         "valid",
         "[0 :invoke :write {:a 1, :b #{2 3}}] [0 :ok :write nil]
          [0 :invoke :read nil] [0 :ok :read {:b #{3, 2} :a +1N}]
-         [0 :invoke :write \"a\\u0041\"] [0 :ok :write \"aA\"] [0 :invoke :read] [0 :ok :read \"aA\"]",
+         [0 :invoke :write \"a\\u0041\"] [0 :ok :write \"aA\"] [0 :invoke :read]
+         [0 :ok :read \"aA\"]",
     ),
     (
         "a lock is held by one at a time",

@@ -154,12 +154,12 @@ crashed, and its thread goes on under a number of its own",
   |                                                          ^ expected a string",
     ),
     (
-        r#"{"event":"invoke","process":"c1","f":"put","key":"k","value":"7"#,
+        r#"{"event":"invoke","process":"c1","f":"put","value":"7"#,
         r#"error: this line cannot be read: EOF while parsing a string
- --> history:1:63
+ --> history:1:54
   |
-1 | ... event":"invoke","process":"c1","f":"put","key":"k","value":"7
-  |                                                                 ^ expected an event of `history.jsonl`
+1 | {"event":"invoke","process":"c1","f":"put","value":"7
+  |                                                      ^ expected an event of `history.jsonl`
   |
   = help: is the file cut off?"#,
     ),
