@@ -100,6 +100,8 @@ pub mod history;
 
 pub mod metrics;
 
+pub mod linearizability;
+
 pub mod protocol;
 
 pub mod check;
