@@ -63,7 +63,8 @@ fn simulate(
     let mut protocol = settings::settings(Mode::SemiSync { write_quorum });
     change(&mut protocol);
     let options = RunOptions { queue, ..RunOptions::default() };
-    let result = run::<LeaderFollower>(&config, &protocol, seed, options);
+    let names = settings::names(&config);
+    let result = run::<LeaderFollower>(&config, &names, &protocol, seed, options);
     assert_eq!(result.verdict, RunVerdict::Pass);
     let latencies = result.history.entries().iter().filter_map(Entry::latency);
     let total: u128 = latencies.map(|latency| u128::from(latency.nanos())).sum();

@@ -5,14 +5,18 @@
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use crate::id::{ClientId, FaultId, KeyId, NodeId, OpId, Value, Version};
+use crate::names::Names;
 use crate::operation::Operation;
 use crate::time::Time;
 
+pub use effects::{Access, Content, KeyEffect, KeyEffects, OtherKeys};
 pub use entry::{Entry, Failure, Function, Status};
 pub use writers::Writers;
 
+mod effects;
 mod entry;
 mod writers;
 
@@ -108,12 +112,14 @@ pub enum HistoryEvent {
 /// All operations of a run and all acts of the nemesis.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
+    names: Arc<Names>,
     entries: Vec<Entry>,
     nemesis: Vec<NemesisEvent>,
     contents: BTreeMap<OpId, Box<[Item]>>,
     elements: BTreeMap<OpId, Box<[Value]>>,
     other_versions: Vec<(OpId, Version)>,
-    cleared: Vec<(OpId, KeyId, Version)>,
+    /// What each clear removed, by key and version.
+    cleared: BTreeMap<OpId, Vec<(KeyId, Version)>>,
     contested: Vec<ContestedWrite>,
     also_over: BTreeMap<OpId, Vec<Option<Value>>>,
     over_unsaid: bool,
@@ -134,10 +140,10 @@ pub struct ContestedWrite {
 }
 
 impl History {
-    /// An empty history with room for `operations`.
+    /// An empty history with room for `operations`; `names` spells out the ids in it.
     #[must_use]
-    pub fn with_capacity(operations: usize) -> Self {
-        Self { entries: Vec::with_capacity(operations), ..Self::default() }
+    pub fn with_capacity(operations: usize, names: Arc<Names>) -> Self {
+        Self { names, entries: Vec::with_capacity(operations), ..Self::default() }
     }
 
     /// Records an invocation.
@@ -177,7 +183,7 @@ impl History {
             failure: None,
             node: None,
             leader: None,
-            confirmations: 0,
+            acknowledgements: 0,
             followers: 0,
             degraded: false,
             existed: None,
@@ -247,7 +253,9 @@ impl History {
 
     /// Records that the clear `op` removed `key` with a delete of `version`.
     pub fn accept_clear(&mut self, op: OpId, key: KeyId, version: Version) {
-        self.cleared.push((op, key, version));
+        let removed = self.cleared.entry(op).or_default();
+        let place = removed.partition_point(|other| *other <= (key, version));
+        removed.insert(place, (key, version));
     }
 
     /// Records that a node acknowledged a write while another node led, too.
@@ -275,6 +283,12 @@ impl History {
         let seq = self.events;
         self.events += 1;
         seq
+    }
+
+    /// The texts behind the ids in it.
+    #[must_use]
+    pub const fn names(&self) -> &Arc<Names> {
+        &self.names
     }
 
     /// Every operation, in the order of invocation.
@@ -325,12 +339,6 @@ impl History {
     pub fn over(&self, op: OpId) -> impl Iterator<Item = Option<Value>> + '_ {
         let others = self.also_over.get(&op).into_iter().flatten().copied();
         std::iter::once(self.entry(op).over).chain(others)
-    }
-
-    /// What each clear removed: the clear, the key and the version of the delete.
-    #[must_use]
-    pub fn cleared(&self) -> &[(OpId, KeyId, Version)] {
-        &self.cleared
     }
 
     /// Every write that a node acknowledged while another node led, too, in the order of the

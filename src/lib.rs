@@ -7,8 +7,8 @@
 //!
 //! # The path of one write
 //!
-//! 1. [`cli`] reads a file, and [`scenario`] turns it into a validated [`config::Config`] and the
-//!    settings of a protocol.
+//! 1. [`cli`] reads a file, and [`scenario`] turns it into a validated [`config::Config`], the
+//!    [`names`] behind its ids, and the settings of a protocol.
 //! 2. [`run::run`] builds a [`sim::Simulation`] and plays it. Its clients invoke `put(k, v)`; the
 //!    [`history`] notes the invocation.
 //! 3. The simulated network decides delay, loss and duplication by keyed draws ([`rng`]).
@@ -34,8 +34,9 @@
 //!   never sees a simulation.
 //! - **4**: [`sim`]. One event at a time, in the order (time, sequence). What happens depends on
 //!   scenario and seed alone: no hash map, no float, no clock of the machine.
-//! - **5**: [`run`], [`explain`], [`scenario`]. Text and TOML live in [`scenario`] alone. It
-//!   reports all mistakes of a file at once, each with its place.
+//! - **5**: [`run`], [`explain`], [`scenario`], [`foreign`]. TOML lives in [`scenario`] alone. It
+//!   reports all mistakes of a file at once, each with its place. [`foreign`] reads histories that
+//!   others recorded.
 //! - **6**: [`report`], [`experiment`], [`fuzz`]. Output holds no path, date or thread order: two
 //!   runs write the same bytes. Threads play many seeds, never one run.
 //! - **7**: [`cli`]. The only code that prints or exits.
@@ -100,6 +101,8 @@ pub mod history;
 
 pub mod metrics;
 
+pub mod linearizability;
+
 pub mod protocol;
 
 pub mod check;
@@ -111,6 +114,8 @@ pub mod run;
 pub mod explain;
 
 pub mod scenario;
+
+pub mod foreign;
 
 pub mod report;
 

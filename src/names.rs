@@ -4,7 +4,7 @@
 use crate::id::{ClientId, FaultId, KeyId, Value, ValueKind};
 
 /// The texts behind ids.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     /// Keys by [`KeyId`]: the workload's first (`k1`, `k2` ..), then those only the script names.
     pub keys: Vec<String>,

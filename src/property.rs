@@ -1,4 +1,4 @@
-//! The properties that a run is checked for, and what a configuration promises of each.
+//! The properties that runs are checked for, and what configurations promise of them.
 
 use std::fmt;
 use strum::{IntoStaticStr, VariantArray};
@@ -60,8 +60,8 @@ pub enum PropertyKind {
 }
 
 impl Property {
-    /// The keys of `[check]` of which one must be set for the property to be checked. Without a
-    /// bound it is only measured. Empty for a property that needs no bound.
+    /// The keys of `[check]`, one of which must be set for the property to be checked; without a
+    /// bound it is only measured. Empty if it needs no bound.
     #[must_use]
     pub const fn needed_bounds(self) -> &'static [&'static str] {
         self.kind_and_bounds().1
@@ -108,9 +108,9 @@ pub enum Promise {
         /// Why it does, in a sentence.
         why: &'static str,
     },
-    /// It holds unless one of these hazards befell those on whom the promise rests.
+    /// It holds unless one of these hazards befell its victims.
     Unless {
-        /// What voids the promise and whom it must befall.
+        /// The hazards that void the promise, each with its victims.
         hazards: Hazards,
         /// Why that voids it, in a sentence.
         why: &'static str,
@@ -123,7 +123,7 @@ pub enum Promise {
 }
 
 impl Promise {
-    /// Why, in a sentence.
+    /// The reason, in a sentence.
     #[must_use]
     pub const fn why(self) -> &'static str {
         match self {
@@ -141,7 +141,7 @@ pub enum SettlesWithin {
     Anew {
         /// How long.
         within: Span,
-        /// What begins anew and why, in words.
+        /// Why it may begin anew, in words.
         why: &'static str,
     },
     /// No bound can be given.
@@ -152,7 +152,7 @@ pub enum SettlesWithin {
 }
 
 impl SettlesWithin {
-    /// The smallest whole number of seconds that is enough. `None` when no bound can be given.
+    /// The time in whole seconds, rounded up; `None` if no bound can be given.
     #[must_use]
     pub fn whole_seconds(self) -> Option<Span> {
         const SECOND: u64 = 1_000_000_000;
@@ -166,9 +166,7 @@ impl SettlesWithin {
     }
 }
 
-/// What a configuration promises, per property.
-///
-/// A property that is not mentioned is not promised.
+/// What a configuration promises of each property; a property without an entry is not promised.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Promises(Vec<(Property, Promise)>);
 

@@ -5,7 +5,10 @@
 //! expectations and the verdict), [`RunResult`], [`diff`] (where two runs differ). How a broken
 //! property came to be broken is found by [`crate::explain`].
 
+use std::sync::Arc;
+
 use crate::config::Config;
+use crate::names::Names;
 use crate::protocol::Protocol;
 use crate::sim::Finished;
 
@@ -22,18 +25,19 @@ pub use options::{Causes, QueueKind, RunOptions};
 pub use result::{Expectation, RunResult, RunVerdict};
 
 /// Runs `config` with a protocol's `settings` under `seed`, checks the run and compares it with
-/// what the scenario expects.
+/// what the scenario expects. `names` spells out the ids in `config`.
 ///
-/// The result depends on these three alone. To look into a run while it goes on, step a
+/// The result depends on these four alone. To look into a run while it goes on, step a
 /// [`crate::sim::Simulation`] and hand its end to [`judge()`].
 #[must_use]
 pub fn run<P: Protocol>(
     config: &Config,
+    names: &Arc<Names>,
     settings: &P::Config,
     seed: u64,
     options: RunOptions,
 ) -> RunResult {
-    conclude(config, play::<P>(config, settings, seed, options))
+    conclude(config, play::<P>(config, names, settings, seed, options))
 }
 
 /// Checks a run that [`crate::sim::Simulation`] played piece by piece, by the same `config`,

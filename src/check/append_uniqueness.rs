@@ -16,7 +16,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::history::{Entry, Function};
+use crate::history::{Entry, Function, KeyEffect};
 use crate::id::{KeyId, NodeId, OpId, Value};
 
 use super::facts::Facts;
@@ -36,7 +36,7 @@ struct Repeated {
 type Appended = BTreeMap<(KeyId, Value), (OpId, u64)>;
 
 pub(super) fn check(facts: &Facts<'_>) -> Finding {
-    if !facts.asks_for(&[Function::Append]) {
+    if !facts.has_invoked(&[Function::Append]) {
         return Finding::of(None, vec![("appends", 0)]);
     }
     let appended = appended(facts);
@@ -85,8 +85,7 @@ fn appended(facts: &Facts<'_>) -> Appended {
 }
 
 /// The first element that a list has more often than it was appended, and how often. An element
-/// that only failed operations appended counts as appended once: another property checks that it is
-/// there at all.
+/// that only failed operations appended may be there once; that is another property's concern.
 fn repeated(
     appended: &Appended,
     key: KeyId,
@@ -108,14 +107,12 @@ fn repeated(
 fn in_reads(facts: &Facts<'_>, appended: &Appended) -> Vec<Repeated> {
     let history = facts.evidence.history;
     let read = |(op, entry): (OpId, &Entry)| {
-        let of_key = |(key, elements): (KeyId, &[Value])| {
+        let of_key = |effect: KeyEffect<'_>| {
+            let (key, elements) = (effect.key, effect.found()?.elements()?);
             let (value, times) = repeated(appended, key, elements.iter().copied())?;
             Some(Repeated { key, value, times, node: entry.node, read: Some(op) })
         };
-        let got = history.elements(op).map(|elements| (entry.key, elements));
-        let items = history.contents(op).unwrap_or_default().iter();
-        let items = items.filter_map(|item| Some((item.key, item.elements.as_deref()?)));
-        got.into_iter().chain(items).find_map(of_key)
+        history.effects(op).find_map(of_key)
     };
     history.iter().filter_map(read).collect()
 }
@@ -136,7 +133,7 @@ fn at_end(facts: &Facts<'_>, appended: &Appended) -> Vec<Repeated> {
     found.into_values().collect()
 }
 
-/// The acknowledged appends whose element no live replica holds although nothing may have removed
+/// The acknowledged appends whose element no live replica holds, though nothing can have removed
 /// it.
 fn lost(facts: &Facts<'_>) -> Vec<OpId> {
     let history = facts.evidence.history;

@@ -58,7 +58,7 @@ struct LeaderOutage {
 /// What one pass over the history measures.
 #[derive(Debug, Default)]
 struct Measured {
-    /// Those that were due.
+    /// The operations that were due.
     operations: u64,
     answered: u64,
     never_served: u64,
@@ -67,21 +67,21 @@ struct Measured {
     outages: Vec<LeaderOutage>,
 }
 
-/// The times in which operations of some kind were asked for and none was answered.
+/// The times in which operations of some kind waited and none was answered.
 #[derive(Debug, Default)]
 struct Gaps {
-    /// Those that are due and not completed.
+    /// How many are due and not completed.
     waiting: u64,
     /// When the last one completed.
     last: Time,
-    /// From when on somebody asked and nobody was answered.
+    /// When the present gap began.
     since: Option<Time>,
     /// The longest gap and when it began.
     longest: (Span, Time),
 }
 
 impl Gaps {
-    fn asked(&mut self, at: Time) {
+    fn due(&mut self, at: Time) {
         self.waiting += 1;
         self.since.get_or_insert(at);
     }
@@ -103,7 +103,7 @@ impl Gaps {
         }
     }
 
-    /// The run is over.
+    /// Ends the gaps at the end of the run.
     fn close(&mut self, ended_at: Time) {
         self.end(if self.waiting > 0 { ended_at } else { self.last });
     }
@@ -139,13 +139,12 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Finding {
 fn losses(evidence: &Evidence<'_>) -> Vec<LeaderLoss> {
     let mut led: Vec<&Leadership> = evidence.leaderships.iter().collect();
     led.sort_by_key(|led| led.from);
-    // Until when somebody leads of those who began first.
-    let goes_on = |until: &mut Option<Time>, led: &&Leadership| {
-        let last = led.until.unwrap_or(Time::MAX).max(until.unwrap_or(Time::ZERO));
-        *until = Some(last);
-        *until
+    // By place, the latest end of this leadership and those that began before it.
+    let goes_on = |until: &mut Time, led: &&Leadership| {
+        *until = led.until.unwrap_or(Time::MAX).max(*until);
+        Some(*until)
     };
-    let led_until: Vec<Time> = led.iter().scan(None, goes_on).collect();
+    let led_until: Vec<Time> = led.iter().scan(Time::ZERO, goes_on).collect();
     let lost = |ended: &&Leadership| {
         let at = ended.until?;
         let begun = led.partition_point(|other| other.from <= at);
@@ -214,7 +213,7 @@ impl<'a> Pass<'a> {
         self.measured
     }
 
-    /// Takes in the leaders that were lost before `now`, and the arrivals that were due by then.
+    /// Notes the leaders that were lost before `now`, and the arrivals that were due by then.
     fn come_to(&mut self, now: Time) {
         while let Some(mut loss) = self.to_come.pop_front_if(|loss| loss.at < now) {
             loss.waiting_since = (self.writes_under_way > 0).then_some(loss.at);
@@ -223,21 +222,21 @@ impl<'a> Pass<'a> {
         let history = self.evidence.history;
         let is_due = |op: &mut OpId| history.entry(*op).due_at <= now;
         while let Some(op) = self.queued.pop_front_if(is_due) {
-            self.asked(history.entry(op));
+            self.due(history.entry(op));
         }
     }
 
-    fn asked(&mut self, entry: &Entry) {
-        self.measured.all.asked(entry.due_at);
+    fn due(&mut self, entry: &Entry) {
+        self.measured.all.due(entry.due_at);
         if entry.is_write() {
-            self.measured.writes.asked(entry.due_at);
+            self.measured.writes.due(entry.due_at);
         }
     }
 
     fn invoked(&mut self, entry: &Entry) {
         self.measured.operations += 1;
         if entry.due_at >= entry.invoked_at {
-            self.asked(entry);
+            self.due(entry);
         }
         if entry.is_write() {
             self.writes_under_way += 1;
@@ -257,17 +256,16 @@ impl<'a> Pass<'a> {
         self.writes_under_way -= 1;
         self.measured.writes.completed(entry.completed_at, answered);
         if answered && !self.open.is_empty() {
-            let open = std::mem::take(&mut self.open);
-            let (over, open) = open.into_iter().partition(|loss| self.is_over(loss, entry));
+            let open = std::mem::take(&mut self.open).into_iter();
+            let (over, open): (Vec<_>, _) = open.partition(|loss| self.is_over(loss, entry));
             self.open = open;
-            let over: Vec<LeaderLoss> = over;
             for loss in over {
                 self.end_outage(loss, entry.completed_at, true);
             }
         }
     }
 
-    /// Whether `write` was answered by a leader that began since.
+    /// Whether a leader that began after the loss answered `write`.
     fn is_over(&self, loss: &LeaderLoss, write: &Entry) -> bool {
         let after = self.evidence.leaderships.iter().filter(|led| led.from >= loss.at);
         after.filter(|led| Some(led.node) == write.node).any(|led| {
@@ -287,12 +285,12 @@ impl Measured {
     /// Whether fewer operations were answered than the scenario demands.
     fn misses_the_share(&self, evidence: &Evidence<'_>) -> bool {
         evidence.config.bounds.availability.is_some_and(|bound| {
-            let asked = u128::from(bound.parts_per_billion()) * u128::from(self.operations);
-            u128::from(self.answered) * 1_000_000_000 < asked
+            let needed = u128::from(bound.parts_per_billion()) * u128::from(self.operations);
+            u128::from(self.answered) * 1_000_000_000 < needed
         })
     }
 
-    /// The longest outage, of equals the first.
+    /// The longest outage; of several, the first.
     fn worst_outage(&self) -> Option<&LeaderOutage> {
         self.outages.iter().rev().max_by_key(|outage| outage.length)
     }

@@ -68,7 +68,7 @@ fn witness(facts: &Facts<'_>, key: KeyId, count: u64) -> Witness {
     let (keys, are) =
         (if count == 1 { "key differs" } else { "keys differ" }, words::nodes(&on_any));
     summary += &format!("; {count} {keys}, behind: {are}");
-    // The last thing waited for is this very difference; what stands before it may be the reason.
+    // The last item is this difference; the items before it may be the reason.
     if let Settlement::Unsettled { waiting_for } = facts.evidence.settlement
         && let [reason, .., _] = &waiting_for[..]
     {

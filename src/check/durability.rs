@@ -30,8 +30,8 @@
 //!
 //! One pass with two thresholds for each key: the lost writes are those invoked after a threshold.
 
-use crate::history::{Entry, Function};
-use crate::id::{KeyId, NodeId, OpId, Version};
+use crate::history::{Access, Entry, Function, KeyEffect, OtherKeys};
+use crate::id::{KeyId, NodeId, OpId, Value};
 use crate::protocol::Stored;
 
 use super::facts::{Facts, Holding};
@@ -123,57 +123,47 @@ fn lost_key(
     thresholds: &[Option<Thresholds>],
     (op, entry): (OpId, &Entry),
 ) -> Option<KeyId> {
-    let is_lost = |key: KeyId| match &thresholds[key.0 as usize] {
-        Some(threshold) if matches!(entry.function, Function::Put | Function::Append) => {
-            threshold.put <= entry.invoked_seq && !is_element(facts, entry)
+    let is_lost = |effect: &KeyEffect<'_>| {
+        let Some(threshold) = &thresholds[effect.key.0 as usize] else { return false };
+        match effect.access {
+            Access::Put(_) => threshold.put <= entry.invoked_seq,
+            Access::Append(element) => {
+                threshold.put <= entry.invoked_seq && !is_element(facts, effect.key, element)
+            }
+            Access::Remove => threshold.removal <= entry.invoked_seq,
+            Access::Read(_) => unreachable!("only writes are lost"),
         }
-        Some(threshold) => threshold.removal <= entry.invoked_seq,
-        None => false,
     };
-    if entry.function == Function::Clear {
-        return facts.cleared(op).iter().map(|(_, key, _)| *key).find(|key| is_lost(*key));
-    }
-    is_lost(entry.key).then_some(entry.key)
+    facts.evidence.history.effects(op).find(is_lost).map(|effect| effect.key)
 }
 
-/// Whether the append `entry` has its element in the list that the key shows.
-fn is_element(facts: &Facts<'_>, entry: &Entry) -> bool {
-    let (Function::Append, Some(element)) = (entry.function, entry.value) else { return false };
-    let mut lists = facts.shown_lists(entry.key);
+/// Whether `element` is in the list that the key shows.
+fn is_element(facts: &Facts<'_>, key: KeyId, element: Value) -> bool {
+    let mut lists = facts.shown_lists(key);
     lists.any(|(_, list)| list.iter().any(|(_, value)| *value == element))
 }
 
-/// By key; `None` where what is held was written by no known operation.
+/// The thresholds by key; `None` if no known operation wrote what is held.
 fn thresholds(facts: &Facts<'_>) -> Vec<Option<Thresholds>> {
     let history = facts.evidence.history;
     // By key, the place until which a removal may have taken effect.
     let mut removed_until = vec![0; facts.shown.len()];
     let mut all_removed_until = 0;
-    let removals =
-        if facts.asks_for(&[Function::Delete, Function::Clear]) { history.entries() } else { &[] };
+    let removals = if facts.has_invoked(&[Function::Delete, Function::Clear]) {
+        history.entries()
+    } else {
+        &[]
+    };
     for (op, entry) in (0..).map(OpId).zip(removals) {
-        match entry.function {
-            Function::Delete if entry.may_have_happened() => {
-                let until = &mut removed_until[entry.key.0 as usize];
-                *until = entry.end().max(*until);
-            }
-            Function::Clear if entry.may_have_happened() => {
-                let cleared = facts.cleared(op);
-                for (_, key, _) in cleared {
-                    let until = &mut removed_until[key.0 as usize];
-                    *until = entry.end().max(*until);
-                }
-                if cleared.is_empty() {
-                    all_removed_until = entry.end().max(all_removed_until);
-                }
-            }
-            Function::Put
-            | Function::Get
-            | Function::Delete
-            | Function::List
-            | Function::ReadAll
-            | Function::Clear
-            | Function::Append => {}
+        if !entry.is_write() || !entry.may_have_happened() {
+            continue;
+        }
+        for effect in history.effects(op).filter(KeyEffect::removes) {
+            let until = &mut removed_until[effect.key.0 as usize];
+            *until = entry.end().max(*until);
+        }
+        if history.other_keys(op) == OtherKeys::PerhapsRemoved {
+            all_removed_until = entry.end().max(all_removed_until);
         }
     }
     let of_key = |(newest, removed_until): (&Option<Holding>, u32)| {
@@ -208,7 +198,7 @@ fn witness(facts: &Facts<'_>, op: OpId, key: KeyId, count: u64) -> Witness {
         ),
         (_, None) => format!("no live replica has {key_name}, and no delete explains that"),
     };
-    let version = removal_or_put_version(facts, op, entry, key);
+    let version = history.effect_on(op, key).and_then(|effect| effect.version);
     let keepers = keepers(facts, op, key);
     let mut summary = format!(
         "{} was {}; at the end {now}",
@@ -226,16 +216,6 @@ fn witness(facts: &Facts<'_>, op: OpId, key: KeyId, count: u64) -> Witness {
     operations.extend(newest.and_then(|newest| newest.writer));
     let nodes = entry.node.into_iter().collect();
     Witness { summary, count, operations, nodes, write: version }
-}
-
-fn removal_or_put_version(
-    facts: &Facts<'_>,
-    op: OpId,
-    entry: &Entry,
-    key: KeyId,
-) -> Option<Version> {
-    let cleared = facts.cleared(op).iter().find(|(_, other, _)| *other == key);
-    entry.version.or(cleared.map(|(.., version)| *version))
 }
 
 /// The nodes, up or down, that still have the write `op` of `key`.

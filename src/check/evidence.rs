@@ -1,4 +1,4 @@
-//! What checkers look at.
+//! The evidence of a run, which checkers judge.
 
 use crate::config::Config;
 use crate::history::History;
@@ -8,16 +8,16 @@ use crate::names::Names;
 use crate::protocol::NodeSnapshot;
 use crate::time::Time;
 
-/// Everything a checker may look at.
+/// Everything that checkers may use.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
-    /// The settings of the run: bounds and names.
+    /// The settings of the run, bounds among them.
     pub config: &'a Config,
-    /// What clients asked and were told.
+    /// What clients invoked, and the answers.
     pub history: &'a History,
     /// Every node at the end of the run, in node order.
     pub finals: &'a [NodeSnapshot],
-    /// Who led when, by the order in which they began.
+    /// Who led when, in order of their beginning.
     pub leaderships: &'a [Leadership],
     /// Every start of a node from its write-ahead log, in order of time.
     pub recoveries: &'a [Recovery],
@@ -28,10 +28,9 @@ pub struct Evidence<'a> {
     /// Operations that were due and never invoked: arrivals of an open loop that found no free
     /// client, and script entries whose client was still busy when the run ended.
     pub never_served: u64,
-    /// The nodes that have been up all along: they never crashed, lost power or restarted, so they
-    /// have lost nothing that was only in memory.
+    /// The nodes that never crashed, lost power or restarted, so they never lost their memory.
     pub survivors: &'a NodeSet,
-    /// What each node applied, in event order; `None` when nobody asked for it to be noted.
+    /// What each node applied, in event order; `None` if that was not recorded.
     pub applications: Option<&'a [Application]>,
 }
 
@@ -39,6 +38,6 @@ impl<'a> Evidence<'a> {
     /// The texts behind ids.
     #[must_use]
     pub fn names(&self) -> &'a Names {
-        &self.config.names
+        self.history.names()
     }
 }

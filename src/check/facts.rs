@@ -1,4 +1,4 @@
-//! What several checkers need to know of the evidence, gathered once.
+//! Facts that several checkers need, derived from the evidence once.
 //!
 //! **A write is not its version**: two writes may have the same version. What a replica holds or a
 //! read found is therefore identified by the operation that wrote it ([`crate::history::Writers`]),
@@ -14,13 +14,13 @@
 //!   and something was acknowledged after it. In the same way a put or an append explains a key in
 //!   a list of keys, and whatever ends a list explains an element that is not in it.
 //! - **A clear** removes the keys whose removal a node accepted
-//!   ([`crate::history::History::cleared`]). A clear for which no removal was accepted may have
+//!   ([`crate::history::History::effects`]). A clear for which no removal was accepted may have
 //!   emptied one replica of any keys: it explains every absence and promises none.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use crate::history::{Entry, Function, Item, Writers};
+use crate::history::{Access, Content, Entry, Function, KeyEffect, OtherKeys, Writers};
 use crate::id::{KeyId, NodeId, OpId, Value, Version};
 use crate::metrics::Settlement;
 use crate::named::Named;
@@ -35,7 +35,7 @@ pub(super) struct Holding {
     pub(super) stored: Stored,
     /// One of the replicas that hold it.
     pub(super) node: NodeId,
-    /// Who wrote it; `None` when no operation did.
+    /// The operation that wrote it; `None` if none did.
     pub(super) writer: Option<OpId>,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Holding {
 pub(super) enum ReadResult {
     /// This write's value.
     Value(Write),
-    /// The key, and not its value.
+    /// The key without its value.
     Key,
     /// No such key.
     Nothing,
@@ -56,11 +56,11 @@ pub(super) struct ListRead<'a> {
     pub(super) read: &'a Entry,
     pub(super) key: KeyId,
     pub(super) elements: &'a [Value],
-    /// The write of the last element: the read was answered with its version.
+    /// The write of the last element, whose version the answer has.
     pub(super) last: Write,
 }
 
-/// The evidence, with what is derived from it.
+/// The evidence with the facts derived from it.
 #[derive(Debug)]
 pub(super) struct Facts<'a> {
     pub(super) evidence: Evidence<'a>,
@@ -68,19 +68,19 @@ pub(super) struct Facts<'a> {
     /// Completed gets, lists of keys and reads of everything.
     pub(super) reads: u64,
     /// How often each function was invoked, in the order of [`Function`].
-    asked: [u64; Function::ALL.len()],
+    invoked: [u64; Function::ALL.len()],
     /// One more than the highest client that completed an operation.
     pub(super) clients: usize,
     /// The nodes that are up.
     pub(super) live: Vec<NodeId>,
     /// By key, the highest version that a live replica holds.
     pub(super) newest: Vec<Option<Holding>>,
-    /// By key, what a client can be shown at the end: what the leader holds, where one leads and
-    /// knows the key; otherwise the newest.
+    /// By key, what a client can be shown at the end: what the leader holds, if there is one and it
+    /// knows the key; else the newest.
     pub(super) shown: Vec<Option<Holding>>,
-    /// Who leads at the end: of several the one of the highest term, none of several of one term.
+    /// Who leads at the end: see [`leader`].
     pub(super) leader: Option<NodeId>,
-    /// What live replicas hold beside [`Facts::newest`], each version and value once, by key and
+    /// What live replicas hold besides [`Facts::newest`], each version and value once, by key and
     /// version.
     pub(super) others: Vec<(KeyId, Holding)>,
     /// The live replicas that show something other than the newest version of a key, or another
@@ -95,7 +95,6 @@ pub(super) struct Facts<'a> {
     /// By key, its puts; made when a list of elements is judged.
     puts: OnceCell<Vec<Explaining>>,
     attempts: Vec<(OpId, Version)>,
-    cleared: Vec<(OpId, KeyId, Version)>,
     repeated: OnceCell<Vec<OpId>>,
 }
 
@@ -104,13 +103,11 @@ impl<'a> Facts<'a> {
         let keys = evidence.names().keys.len();
         let mut attempts = evidence.history.other_versions().to_vec();
         attempts.sort_unstable();
-        let mut cleared = evidence.history.cleared().to_vec();
-        cleared.sort_unstable();
         let mut facts = Self {
             evidence: *evidence,
             writers: Writers::of(evidence.history),
             reads: 0,
-            asked: [0; Function::ALL.len()],
+            invoked: [0; Function::ALL.len()],
             clients: 0,
             live: Vec::new(),
             newest: vec![None; keys],
@@ -123,7 +120,6 @@ impl<'a> Facts<'a> {
             creations: OnceCell::new(),
             puts: OnceCell::new(),
             attempts,
-            cleared,
             repeated: OnceCell::new(),
         };
         facts.compare_replicas(evidence.finals);
@@ -131,7 +127,7 @@ impl<'a> Facts<'a> {
         facts
     }
 
-    /// Why nobody can say what is there at the end.
+    /// Why the state at the end is unknown, if it is.
     pub(super) fn no_end(&self) -> Option<String> {
         if let Settlement::Stuck { at, .. } = self.evidence.settlement {
             let stuck = "the simulation got stuck at";
@@ -185,7 +181,7 @@ impl<'a> Facts<'a> {
         self.name_writers();
     }
 
-    /// Says of all that is held who wrote it, and what clients are shown.
+    /// Finds the writers of everything that is held, and what clients can be shown.
     fn name_writers(&mut self) {
         let (mut newest, mut others) =
             (std::mem::take(&mut self.newest), std::mem::take(&mut self.others));
@@ -200,8 +196,8 @@ impl<'a> Facts<'a> {
         let leads = |snapshot: &&NodeSnapshot| Some(snapshot.node) == self.leader;
         let shown = match self.evidence.finals.iter().find(leads) {
             None => {
-                // If several writes have this version, a client may be shown any of them; the one
-                // that may take effect last is taken.
+                // If several writes have this version, a client may be shown any of them. This
+                // takes the one that may take effect last.
                 let mut shown = newest.clone();
                 let end = |held: &Holding| {
                     held.writer.map_or(u32::MAX, |op| self.evidence.history.entry(op).end())
@@ -220,7 +216,7 @@ impl<'a> Facts<'a> {
                 let newest = (0..).map(KeyId).zip(&newest);
                 let of_leader = |(key, newest): (KeyId, &Option<Holding>)| {
                     let Some(stored) = leader.data.get(&key).copied() else { return *newest };
-                    // Nearly always it is the newest.
+                    // Usually it is the newest.
                     newest
                         .filter(|newest| newest.stored == stored)
                         .or_else(|| Some(self.holding(key, stored, leader.node)))
@@ -231,7 +227,8 @@ impl<'a> Facts<'a> {
         (self.newest, self.others, self.shown) = (newest, others, shown);
     }
 
-    /// Against the longest list of each key: whoever lacks an element has a shorter one.
+    /// Notes the replicas whose list of a key is not the longest; one that lacks an element has a
+    /// shorter list.
     fn compare_lists(&mut self, finals: &[NodeSnapshot]) {
         let live = || finals.iter().filter(|snapshot| snapshot.up);
         let mut longest: BTreeMap<KeyId, &Vec<(Version, Value)>> = BTreeMap::new();
@@ -252,51 +249,47 @@ impl<'a> Facts<'a> {
             if entry.is_ok() {
                 self.clients = self.clients.max(entry.client.0 as usize + 1);
             }
-            self.asked[entry.function as usize] += 1;
+            self.invoked[entry.function as usize] += 1;
             match entry.function {
                 Function::Put | Function::Append => {}
                 Function::Get | Function::ReadAll | Function::List => {
                     self.reads += u64::from(entry.is_ok());
                 }
-                Function::Delete => {
-                    if let Some(removal) = self.explaining(op, entry) {
-                        self.removals[entry.key.0 as usize].push(removal);
+                Function::Delete | Function::Clear if entry.may_have_happened() => {
+                    let history = self.evidence.history;
+                    for effect in history.effects(op) {
+                        let removal = self.explaining(op, entry, effect.version);
+                        self.removals[effect.key.0 as usize].push(removal);
+                    }
+                    if history.other_keys(op) == OtherKeys::PerhapsRemoved {
+                        self.clears.push(self.explaining(op, entry, None));
                     }
                 }
-                Function::Clear if entry.may_have_happened() => {
-                    let removed = self.cleared_range(op);
-                    let clear = |version| Write { version, ..place(op, entry) };
-                    if removed.is_empty() {
-                        self.clears.push(clear(UNKNOWN_REMOVAL));
-                    }
-                    for i in removed {
-                        let (_, key, version) = self.cleared[i];
-                        self.removals[key.0 as usize].push(clear(version));
-                    }
-                }
-                Function::Clear => {}
+                Function::Delete | Function::Clear => {}
             }
         }
     }
 
     /// Whether any of these functions was invoked. If not, a checker of their effects need not read
     /// the history, which is most of its cost for a long one.
-    pub(super) fn asks_for(&self, functions: &[Function]) -> bool {
-        functions.iter().any(|function| self.asked[*function as usize] > 0)
+    pub(super) fn has_invoked(&self, functions: &[Function]) -> bool {
+        functions.iter().any(|function| self.invoked[*function as usize] > 0)
     }
 
-    /// A write on one key as it explains what a read found: with the greatest version it was given.
-    fn explaining(&self, op: OpId, entry: &Entry) -> Option<Write> {
-        let version = entry.version.map_or(UNKNOWN_REMOVAL, |version| self.greatest(op, version));
-        entry.may_have_happened().then(|| Write { version, ..place(op, entry) })
+    /// The write `op` as an explanation of what a read found: with its greatest version. `version`
+    /// is its last.
+    fn explaining(&self, op: OpId, entry: &Entry, version: Option<Version>) -> Write {
+        let version = version.map_or(UNKNOWN_REMOVAL, |version| self.greatest(op, version));
+        Write { version, ..place(op, entry) }
     }
 
     fn by_key(&self, wanted: impl Fn(Function) -> bool) -> Vec<Explaining> {
         let mut by_key = vec![Explaining::default(); self.newest.len()];
-        for (op, entry) in self.evidence.history.iter().filter(|(_, e)| wanted(e.function)) {
-            if let Some(write) = self.explaining(op, entry) {
-                by_key[entry.key.0 as usize].push(write);
-            }
+        let history = self.evidence.history;
+        let wanted = |e: &Entry| wanted(e.function) && e.may_have_happened();
+        for (op, entry) in history.iter().filter(|(_, e)| wanted(e)) {
+            let write = self.explaining(op, entry, entry.version);
+            by_key[entry.key.0 as usize].push(write);
         }
         by_key
     }
@@ -311,14 +304,8 @@ impl<'a> Facts<'a> {
         &self.puts.get_or_init(|| self.by_key(puts))[key.0 as usize]
     }
 
-    fn cleared_range(&self, op: OpId) -> std::ops::Range<usize> {
-        let from = self.cleared.partition_point(|(other, ..)| *other < op);
-        let until = self.cleared.partition_point(|(other, ..)| *other <= op);
-        from..until
-    }
-
-    /// The lists of `key` that clients can be shown at the end: the leader's, where one leads and
-    /// knows the key; otherwise those of all live replicas.
+    /// The lists of `key` that clients can be shown at the end: the leader's, if there is one and
+    /// it knows the key; else those of all live replicas.
     pub(super) fn shown_lists(
         &self,
         key: KeyId,
@@ -332,11 +319,6 @@ impl<'a> Facts<'a> {
         live.filter_map(move |node| Some((node, node.lists.get(&key)?.as_slice())))
     }
 
-    /// The keys that the clear `op` removed, each with the version of its removal.
-    pub(super) fn cleared(&self, op: OpId) -> &[(OpId, KeyId, Version)] {
-        &self.cleared[self.cleared_range(op)]
-    }
-
     /// The versions of earlier attempts of `op`.
     fn attempts(&self, op: OpId) -> &[(OpId, Version)] {
         if self.attempts.is_empty() {
@@ -347,23 +329,21 @@ impl<'a> Facts<'a> {
         &self.attempts[from..until]
     }
 
-    /// The least version that the write `op` was given, `version` being the last.
+    /// The least version of the write `op`; `version` is its last.
     pub(super) fn least(&self, op: OpId, version: Version) -> Version {
         self.attempts(op).iter().fold(version, |least, (_, attempt)| least.min(*attempt))
     }
 
-    /// The greatest version that the write `op` was given, `version` being the last.
+    /// The greatest version of the write `op`; `version` is its last.
     pub(super) fn greatest(&self, op: OpId, version: Version) -> Version {
         self.attempts(op).iter().fold(version, |greatest, (_, attempt)| greatest.max(*attempt))
     }
 
-    /// Whether the write `op` was given `version` for `key`, in one of its attempts.
+    /// Whether an attempt of the write `op` was given `version` for `key`.
     pub(super) fn gave(&self, op: OpId, key: KeyId, version: Version) -> bool {
-        let entry = self.evidence.history.entry(op);
-        let mut cleared = self.cleared(op).iter();
-        entry.is_on_one_key() && entry.version == Some(version)
-            || self.attempts(op).iter().any(|(_, attempt)| *attempt == version)
-            || cleared.any(|(_, other, removed)| (*other, *removed) == (key, version))
+        let mut effects = self.evidence.history.effects(op);
+        self.attempts(op).iter().any(|(_, attempt)| *attempt == version)
+            || effects.any(|effect| (effect.key, effect.version) == (key, Some(version)))
     }
 
     /// Whether `op` appended an element that its list already had. Such an append writes nothing
@@ -385,30 +365,28 @@ impl<'a> Facts<'a> {
         repeated.binary_search(&op).is_ok()
     }
 
-    /// Calls `note` for each acknowledged write that `op` caused, by key: a clear has several, a
-    /// repeated append none. Each has the least version that it was given.
+    /// Calls `note` for each acknowledged write of `op`, by key: a clear has several, a repeated
+    /// append none. Each has its least version.
+    #[inline]
     pub(super) fn for_each_write(
         &self,
         op: OpId,
         entry: &Entry,
         mut note: impl FnMut(KeyId, Write),
     ) {
-        match entry.function {
-            Function::Clear => {
-                // Sorted by key, then version: a retried clear has a key several times.
-                for removed in self.cleared(op).chunk_by(|a, b| a.1 == b.1) {
-                    let (_, key, version) = removed[0];
-                    note(key, Write { version, ..place(op, entry) });
-                }
+        let mut noted = None;
+        for effect in self.evidence.history.effects(op) {
+            let is_write = match effect.access {
+                Access::Put(_) | Access::Remove => true,
+                Access::Append(_) => !self.is_repeated(op),
+                Access::Read(_) => false,
+            };
+            // The first removal of a key has the least version.
+            let is_first = noted.replace(effect.key) != Some(effect.key);
+            if let Some(version) = effect.version.filter(|_| is_write && is_first) {
+                let version = self.least(op, version);
+                note(effect.key, Write { version, ..place(op, entry) });
             }
-            Function::Append if self.is_repeated(op) => {}
-            Function::Put | Function::Delete | Function::Append => {
-                if let Some(version) = entry.version {
-                    let version = self.least(op, version);
-                    note(entry.key, Write { version, ..place(op, entry) });
-                }
-            }
-            Function::Get | Function::List | Function::ReadAll => {}
         }
     }
 
@@ -420,17 +398,17 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// The write of an element of a list that `read` found, as it sets a bound for others.
+    /// The write of an element of a list that `read` found, as a bound for others.
     pub(super) fn element(&self, read: &Entry, key: KeyId, value: Value) -> Write {
         self.element_with(read, key, value, Self::least)
     }
 
-    /// The writes of the elements of a list, as they set bounds for others.
+    /// The writes of the elements of a list, as bounds for others.
     pub(super) fn bounds_of<'b>(&'b self, list: ListRead<'b>) -> impl Iterator<Item = Write> + 'b {
         self.elements_with(list, Self::least)
     }
 
-    /// The writes of the elements of a list, as they are compared with bounds.
+    /// The writes of the elements of a list, to compare with bounds.
     pub(super) fn found_in<'b>(&'b self, list: ListRead<'b>) -> impl Iterator<Item = Write> + 'b {
         self.elements_with(list, Self::greatest)
     }
@@ -465,24 +443,15 @@ impl<'a> Facts<'a> {
         known.unwrap_or_else(|| Write::unknown(Version::default()))
     }
 
-    /// What a completed get found.
-    pub(super) fn seen(&self, entry: &Entry) -> ReadResult {
-        match (entry.value, entry.version) {
-            (Some(value), Some(version)) => {
-                ReadResult::Value(self.found(entry, entry.key, value, version))
+    /// What `read` found for the key of its effect `effect`.
+    pub(super) fn seen(&self, read: &Entry, effect: &KeyEffect<'_>) -> Option<ReadResult> {
+        Some(match (effect.found()?, effect.version) {
+            (Content::Value(value) | Content::List { last: value, .. }, Some(version)) => {
+                ReadResult::Value(self.found(read, effect.key, value, version))
             }
-            (None, _) | (_, None) => ReadResult::Nothing,
-        }
-    }
-
-    /// What a read of the whole store found for one key.
-    pub(super) fn seen_item(&self, read: &Entry, item: &Item) -> ReadResult {
-        match (item.value, item.version) {
-            (Some(value), Some(version)) => {
-                ReadResult::Value(self.found(read, item.key, value, version))
-            }
-            (None, _) | (_, None) => ReadResult::Key,
-        }
+            (Content::Nothing, _) => ReadResult::Nothing,
+            (Content::Key, _) | (_, None) => ReadResult::Key,
+        })
     }
 
     /// Whether a read of `key` that completed at the place `completed` misses `write`: it found
@@ -506,7 +475,7 @@ impl<'a> Facts<'a> {
         self.removals[key.0 as usize].explains(write, before) || self.clears.explains(write, before)
     }
 
-    /// Whether anything may ever have removed `key`.
+    /// Whether any removal of `key` may have happened.
     pub(super) fn was_removed(&self, key: KeyId) -> bool {
         let ever = |removals: &Explaining| removals.last_invoked(u32::MAX).is_some();
         ever(&self.removals[key.0 as usize]) || ever(&self.clears)
@@ -518,8 +487,8 @@ impl<'a> Facts<'a> {
         self.creations(key).explains(write, before)
     }
 
-    /// Whether something that was invoked before `before` may have ended the list of which
-    /// `element` was.
+    /// Whether an operation that was invoked before `before` may have ended the list that `element`
+    /// was in.
     pub(super) fn is_ended(&self, key: KeyId, element: &Write, before: u32) -> bool {
         self.is_removed(key, element, before) || self.puts(key).explains(element, before)
     }
@@ -530,8 +499,8 @@ impl<'a> Facts<'a> {
         matches!(function, Some(Function::Delete | Function::Clear))
     }
 
-    /// When, before the place `before`, the last removal that may explain a read of nothing was
-    /// invoked, or the last creation that may explain a key in a list of keys.
+    /// The place of the last invocation before `before` that may explain what was seen: of a
+    /// removal for a read of nothing, of a creation for a key in a list of keys.
     pub(super) fn last_explaining(&self, key: KeyId, seen: ReadResult, before: u32) -> Option<u32> {
         match seen {
             ReadResult::Value(_) => None,
@@ -543,7 +512,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Whether a removal of `write` that was invoked before the place `before` may have come before
+    /// Whether a removal of `write`, invoked before the place `before`, may have come before
     /// `shown`: then `shown` may be read after a read of nothing.
     pub(super) fn may_return(&self, key: KeyId, write: &Write, shown: &Write, before: u32) -> bool {
         self.removals[key.0 as usize].allows(write, shown, before)
@@ -557,7 +526,7 @@ pub(super) fn place(op: OpId, entry: &Entry) -> Write {
     Write { op: Some(op), invoked: entry.invoked_seq, end: entry.end(), version }
 }
 
-/// Who leads at the end.
+/// Who leads at the end: the leader of the highest term; `None` if two nodes lead in that term.
 pub(crate) fn leader(finals: &[NodeSnapshot]) -> Option<NodeId> {
     let leads = |node: &&NodeSnapshot| node.up && node.role == Role::Leader;
     let term = finals.iter().filter(leads).map(|node| node.term).max()?;

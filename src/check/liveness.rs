@@ -1,4 +1,4 @@
-//! Liveness: after the faults, everything that was begun comes to an end, and a node leads.
+//! Liveness: after the faults, every operation ends, and a node leads.
 //!
 //! Something good *eventually* happens (Alpern and Schneider, "Defining liveness", 1985). No finite
 //! run refutes that, so `settle` and a bound stand for "eventually". The property is broken in
@@ -35,7 +35,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     }
     if has_leaders(evidence) {
         let stretches = leaderless(evidence);
-        // Of equals the first.
+        // Of several, the first.
         let longest = stretches.iter().rev().max_by_key(|(from, until)| until.since(*from));
         let longest =
             longest.map_or((Time::ZERO, Span::ZERO), |(from, until)| (*from, until.since(*from)));
@@ -73,11 +73,11 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     Finding::of((count > 0).then_some(witness), figures).demanding(demands)
 }
 
-/// What the cluster still waited for as the settling phase ran out, but for equal replicas.
+/// What the cluster still waited for when the settling phase ran out, except equal replicas.
 fn left_to_do<'a>(facts: &Facts<'a>) -> &'a [String] {
     match facts.evidence.settlement {
         Settlement::Unsettled { waiting_for } if !facts.evidence.config.settle.is_zero() => {
-            // The replicas' difference is one thing waited for, the last.
+            // The last item is the difference of replicas, if they differ.
             let differ = usize::from(!facts.behind.is_empty());
             &waiting_for[..waiting_for.len().saturating_sub(differ)]
         }
@@ -85,14 +85,14 @@ fn left_to_do<'a>(facts: &Facts<'a>) -> &'a [String] {
     }
 }
 
-/// Whether the protocol is one with leaders, as far as the run shows.
+/// Whether the run shows that the protocol has leaders.
 fn has_leaders(evidence: &Evidence<'_>) -> bool {
     let refused = |failure| failure == Some(Failure::NoLeader);
     !evidence.leaderships.is_empty()
         || evidence.history.entries().iter().any(|entry| refused(entry.failure))
 }
 
-/// At the end, with a majority up.
+/// Says that nobody leads at the end, with a majority up, if that is so.
 fn nobody_leads(facts: &Facts<'_>) -> Option<String> {
     let evidence = &facts.evidence;
     let of = usize::from(evidence.config.cluster.nodes);
@@ -115,7 +115,7 @@ fn nobody_leads(facts: &Facts<'_>) -> Option<String> {
     ))
 }
 
-/// When nobody led: from when until when.
+/// The stretches of time in which nobody led.
 fn leaderless(evidence: &Evidence<'_>) -> Vec<(Time, Time)> {
     let mut led: Vec<&Leadership> = evidence.leaderships.iter().collect();
     led.sort_by_key(|led| led.from);

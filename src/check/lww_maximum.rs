@@ -18,9 +18,9 @@
 //!
 //! The second rule assumes that a node applies what it accepts. A protocol that may drop an
 //! accepted write before it is applied (the log tail of a deposed leader) should not promise this
-//! property. writes that reached a surviving node.
+//! property.
 
-use crate::history::Function;
+use crate::history::{Function, OtherKeys};
 use crate::id::{KeyId, OpId, Value, Version};
 
 use super::facts::{Facts, Holding};
@@ -54,7 +54,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     broken.dedup();
     let count = broken.len() as u64;
 
-    // The gravest first: what nobody wrote, then what is gone, then what has not spread.
+    // The gravest first: a value that nobody wrote, a write that is gone, one that has not spread.
     let witness = if let Some((key, held)) = made_up.first() {
         made_up_witness(facts, *key, held, count)
     } else if let Some((key, accepted)) = missing.first() {
@@ -86,7 +86,7 @@ fn is_made_up(facts: &Facts<'_>, key: KeyId, held: &Holding) -> bool {
     held.writer.is_none_or(|op| written(facts, op) != value || !facts.gave(op, key, version))
 }
 
-/// The keys of which no live replica holds the greatest write that a survivor accepted.
+/// The keys whose greatest write that a survivor accepted is on no live replica.
 fn missing(facts: &Facts<'_>) -> Vec<(KeyId, AcceptedVersion)> {
     let history = facts.evidence.history;
     let mut greatest: Vec<Option<AcceptedVersion>> = vec![None; facts.newest.len()];
@@ -104,22 +104,16 @@ fn missing(facts: &Facts<'_>) -> Vec<(KeyId, AcceptedVersion)> {
         }
     };
     for (op, entry) in history.iter().filter(|(_, entry)| entry.is_write()) {
-        match (entry.function, entry.version) {
-            (Function::Clear, _) => {
-                let cleared = facts.cleared(op);
-                if cleared.is_empty() && entry.may_have_happened() {
-                    all_erased_until = entry.end().max(all_erased_until);
-                }
-                for (op, key, version) in cleared {
-                    accept(*op, *key, *version);
-                }
-            }
-            (_, Some(version)) => accept(op, entry.key, version),
-            (Function::Delete, None) if entry.may_have_happened() => {
-                let until = &mut erased_until[entry.key.0 as usize];
+        for effect in history.effects(op) {
+            if let Some(version) = effect.version {
+                accept(op, effect.key, version);
+            } else if effect.removes() && entry.may_have_happened() {
+                let until = &mut erased_until[effect.key.0 as usize];
                 *until = entry.end().max(*until);
             }
-            (_, None) => {}
+        }
+        if history.other_keys(op) == OtherKeys::PerhapsRemoved && entry.may_have_happened() {
+            all_erased_until = entry.end().max(all_erased_until);
         }
     }
     for (op, version) in history.other_versions() {

@@ -1,4 +1,4 @@
-//! How a property came to be broken: the name that explaining a run gives it.
+//! Mechanisms: the ways in which a write is lost or missed, as explanations name them.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -7,52 +7,51 @@ use strum::{IntoStaticStr, VariantArray};
 
 use crate::named::Named;
 
-/// How a write was lost.
+/// How a write was lost, or missed by a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Mechanism {
-    /// The node that accepted it went down before any other had it.
+    /// The node that accepted it went down before any other node had it.
     NeverShipped,
-    /// Those that had it crashed, and nothing of it was on a disk.
+    /// The nodes that had it crashed, and it was on no disk.
     MemoryLost,
     /// A power loss took the end of the log that was not yet synced.
     UnsyncedTailLost,
-    /// The log was there after the crash, and could not be read as far as the write.
+    /// After the crash the log could not be read as far as the write.
     LogDamage,
-    /// The log was cut, and no checkpoint had the write.
+    /// The log was cut before a checkpoint had the write.
     LogCut,
     /// The disk that had it was replaced by an empty one.
     DiskReplaced,
     /// Last write wins dropped it for a write of a higher version.
     OlderTimestamp,
-    /// Another write bears its version, and a replica that had that took the two for one.
+    /// Another write has the same version, and a replica took the two for one.
     VersionReused,
-    /// Cut off the log of a node that followed another leader.
+    /// It was cut off the log of a node that followed another leader.
     Truncated,
     /// A full state without it replaced the store.
     FullStateOverwrite,
-    /// A write of a lower version was put in its place.
+    /// A write of a lower version replaced it.
     OverwrittenByOlder,
-    /// A clear emptied a replica alone.
+    /// A clear emptied a single replica.
     Cleared,
-    /// A removal left nothing behind, and an older write came back.
+    /// A removal left no tombstone, and an older write came back.
     Resurrected,
     /// A tombstone was purged, and an older write came back.
     TombstonePurged,
     /// The nodes that have it are down.
     LeftBehind,
-    /// No message with it ever reached a replica that lacks it, though others have it: it is not
-    /// lost, but one replica is behind.
+    /// It is not lost, but one replica lacks it: no message with it ever reached that replica.
     NeverArrived,
-    /// Of a read: the replica that answered had not got the write yet.
+    /// A read missed it: the replica that answered had not received it yet.
     NotYetThere,
-    /// Of a read: a leader answered that had been deposed without having heard of it.
+    /// A read missed it: the leader that answered did not know that it was deposed.
     DeposedLeader,
-    /// Of a read of several replicas: none of those that were counted had the write.
+    /// A read of several replicas missed it: none of the counted replicas had it.
     QuorumMissed,
-    /// Others have it, and the leader at the end, which never had it, shows something else.
+    /// Followers have it, but the leader at the end never had it and shows something else.
     NotOnTheLeader,
-    /// What the protocol says of itself does not tell.
+    /// The protocol's observations do not tell.
     Unexplained,
 }
 
@@ -67,7 +66,7 @@ impl Mechanism {
         &FIGURES[self as usize]
     }
 
-    /// In words, as the end of "the write was lost: ..".
+    /// In words, to follow "the write was lost:".
     #[must_use]
     pub const fn phrase(self) -> &'static str {
         match self {

@@ -101,22 +101,23 @@ pub fn lost_writes(evidence: &Evidence<'_>) -> Vec<(OpId, KeyId)> {
 }
 
 /// Every acknowledged write that was thrown away before its key was written again, in the order of
-/// invocation. Such writes are not lost at the end; later writes hide them. `None` if the protocol
-/// does not say what its writes overwrite.
+/// invocation. Later writes hide that. `None` if the protocol does not say what its writes
+/// overwrite.
 #[must_use]
 pub fn discarded_writes(evidence: &Evidence<'_>) -> Option<Vec<OpId>> {
     durability::discarded_writes(&Facts::of(evidence))
 }
 
-/// How fresh the answer to each get was, of a key written before, in the order of invocation.
+/// How fresh the answer to each get of a key was that had been written before, in the order of
+/// invocation.
 #[must_use]
 pub fn visibility(history: &History) -> Vec<Freshness> {
     visibility::visibility(history)
 }
 
-/// Why it is too soon to say that something will not hold in the end: the cluster was still
-/// settling when `settle` ran out, and `settle` is shorter than it may need, or something began
-/// anew too late. `None` if the cluster has settled or nothing more can change.
+/// Why a property that does not hold yet may still come to hold: the cluster was still settling
+/// when `settle` ran out, and `settle` is shorter than the cluster may need, or settling began anew
+/// too late. `None` if the cluster has settled or nothing more can change.
 fn still_settling(evidence: &Evidence<'_>, settles: SettlesWithin) -> Option<String> {
     let Settlement::Unsettled { waiting_for } = evidence.settlement else { return None };
     let Config { duration, settle, .. } = *evidence.config;
@@ -134,7 +135,7 @@ fn still_settling(evidence: &Evidence<'_>, settles: SettlesWithin) -> Option<Str
         (SettlesWithin::Anew { within, why }, _) => {
             let changes = evidence.leaderships.iter();
             let last = changes.flat_map(|led| [Some(led.from), led.until]).flatten().max();
-            // What changed before that belongs to the settling that was to be over by then.
+            // Earlier changes belong to the first settling, which had its time.
             let is_anew = |at: &Time| *at > Time::ZERO + duration + within;
             let last = last.filter(|at| is_anew(at) && evidence.ended_at.since(*at) < within)?;
             let within = within.short();
@@ -152,8 +153,8 @@ fn still_settling(evidence: &Evidence<'_>, settles: SettlesWithin) -> Option<Str
     Some(format!("{} after the faults, {needs}; still settling: {under_way}{rest}", settle.short()))
 }
 
-/// Compares a finding with the promise and with what voids it. `too_soon` says why the property may
-/// still come to hold.
+/// Compares a finding with the promise and the incidents that void it. `too_soon` says why the
+/// property may still come to hold.
 fn hold(
     property: Property,
     finding: Finding,

@@ -11,7 +11,7 @@
 
 use crate::id::{OpId, Version};
 
-/// Above the version of every write: what a removal counts as whose version nobody knows.
+/// The version of a removal whose version is unknown: above that of every write.
 pub(super) const UNKNOWN_REMOVAL: Version =
     Version { timestamp: i64::MAX, node: crate::id::NodeId(u16::MAX), sequence: u32::MAX };
 
@@ -38,19 +38,19 @@ impl Write {
         self.end < other.invoked
     }
 
-    /// Whether it comes before `other`: by real time, or by version where they were concurrent.
+    /// Whether it comes before `other`: by real time, or by version if they were concurrent.
     pub(super) fn is_older_than(&self, other: &Self) -> bool {
         let is_same = self.op.is_some() && self.op == other.op;
         !is_same && !other.precedes(self) && (self.precedes(other) || self.version < other.version)
     }
 
-    /// Whether whatever is older than `other` is older than this.
+    /// Whether every write that is older than `other` is older than this one too.
     fn stands_for(&self, other: &Self) -> bool {
         self.version >= other.version && self.invoked >= other.invoked && self.end >= other.end
     }
 }
 
-/// Some writes of a key, without those that another stands for. As a rule one.
+/// Writes of a key, without those for which another one stands: usually a single one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Front {
     last: Option<Write>,
@@ -58,26 +58,20 @@ pub(super) struct Front {
 }
 
 impl Front {
-    /// Puts a write in.
+    /// Adds a write.
     pub(super) fn insert(&mut self, write: Write) {
         let Some(last) = self.last.replace(write) else { return };
-        if write.stands_for(&last) {
-            if !self.others.is_empty() {
-                self.others.retain(|other| !write.stands_for(other));
-            }
-            return;
-        }
         self.others.retain(|other| !write.stands_for(other));
-        if self.iter().any(|other| other != &write && other.stands_for(&write))
-            || last.stands_for(&write)
-        {
-            self.last = Some(last);
+        if write.stands_for(&last) {
             return;
         }
-        self.others.push(last);
+        if last.stands_for(&write) || self.others.iter().any(|other| other.stands_for(&write)) {
+            self.last = Some(last);
+        } else {
+            self.others.push(last);
+        }
     }
 
-    /// Those in it.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Write> {
         self.last.iter().chain(&self.others)
     }
@@ -95,7 +89,7 @@ pub(super) struct Explaining {
 }
 
 impl Explaining {
-    /// Puts a write in; they come in the order of their invocations.
+    /// Adds a write, which was invoked after all before it.
     pub(super) fn push(&mut self, write: Write) {
         if write.end == u32::MAX {
             let greatest = self.open.last().map_or(write.version, |(_, v)| write.version.max(*v));
@@ -120,8 +114,8 @@ impl Explaining {
         (&self.closed[..closed], &self.open[..open])
     }
 
-    /// Whether one that was invoked before the place `before` is not older than `write`, so the
-    /// read may have seen it.
+    /// Whether some write that was invoked before the place `before` is not older than `write`:
+    /// then the read may have seen it.
     pub(super) fn explains(&self, write: &Write, before: u32) -> bool {
         let (closed, open) = self.until(before);
         if let Some((last, greatest)) = open.last()
@@ -129,13 +123,13 @@ impl Explaining {
         {
             return true;
         }
-        // Whatever ended before the write was invoked is older: no need to look further back.
+        // Writes that ended before `write` was invoked are older.
         let may = closed.iter().rev().take_while(|(_, latest)| *latest >= write.invoked);
         may.into_iter().any(|(explaining, _)| !explaining.is_older_than(write))
     }
 
-    /// Whether one that was invoked before `before` is not older than `write`, and neither is
-    /// `shown` than that one.
+    /// Whether some write that was invoked before `before` is not older than `write`, and `shown`
+    /// is not older than it.
     pub(super) fn allows(&self, write: &Write, shown: &Write, before: u32) -> bool {
         let (closed, open) = self.until(before);
         let fits = |e: &Write| !e.is_older_than(write) && !shown.is_older_than(e);

@@ -1,4 +1,4 @@
-//! Replay: a node that restarts reads back what was durable, and nothing that it did not write.
+//! Replay: a node that restarts reads back everything durable, and nothing that it did not write.
 //!
 //! Write-ahead logging as in Mohan et al., "ARIES: a transaction recovery method", 1992: what was
 //! forced to the log before a crash is redone after it. At every start from a write-ahead log, what

@@ -1,4 +1,4 @@
-//! Replication lag: each acknowledged write is soon on every live replica.
+//! Replication lag: each acknowledged write reaches every live replica within the bound.
 //!
 //! The lag of a write on a replica is the time from when any node first applied the write, usually
 //! the leader, until the replica first held that version of the key or a greater one. Under last
@@ -58,7 +58,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
         ("never_applied", lags.iter().filter(|lag| !lag.applied).count() as u64),
     ];
     let broken = || lags.iter().filter(|lag| lag.length > bound);
-    // Of equals the first.
+    // Of several, the first.
     let worst = broken().rev().max_by_key(|lag| lag.length);
     let count = broken().count() as u64;
     let demand = Demand {
@@ -77,7 +77,7 @@ fn leaves_something(facts: &Facts<'_>, op: OpId, entry: &Entry) -> bool {
         && match entry.function {
             Function::Put | Function::Append => true,
             Function::Delete => entry.existed != Some(false),
-            Function::Clear => !facts.cleared(op).is_empty(),
+            Function::Clear => facts.evidence.history.effects(op).next().is_some(),
             Function::Get | Function::List | Function::ReadAll => false,
         }
 }

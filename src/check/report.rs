@@ -1,4 +1,4 @@
-//! What checkers say.
+//! What checkers report.
 
 use crate::config::{Bounds, ExpectedVerdict};
 use crate::id::{NodeId, OpId, Version};
@@ -6,7 +6,7 @@ use crate::property::{Incident, Promise, Property};
 
 use super::mechanism::Mechanism;
 
-/// What a checker says of a property.
+/// The verdict of a checker on a property.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It held.
@@ -15,26 +15,26 @@ pub enum Verdict {
     Invalid(Witness),
     /// The checker cannot tell, and why.
     Unknown(String),
-    /// It was not looked at, for want of a bound: which.
+    /// It was not checked, because the scenario does not set this bound.
     Unchecked(String),
 }
 
 /// Proof that a property was broken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Witness {
-    /// What happened, in a sentence or a few, with names and times: the first or worst case.
+    /// The first or worst case in a few sentences, with names and times.
     pub summary: String,
-    /// In how many cases.
+    /// The number of cases.
     pub count: u64,
     /// The operations of the case shown.
     pub operations: Vec<OpId>,
     /// The nodes of the case shown.
     pub nodes: Vec<NodeId>,
-    /// The write of the case shown, whose fate on each node a second, watched run can tell.
+    /// The write of the case shown. A second run can follow it on each node.
     pub write: Option<Version>,
 }
 
-/// A bound that the scenario sets, held against what was found.
+/// A bound that the scenario sets, and what was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Demand {
     /// The bound with its value: `availability-bound = 99.9%`.
@@ -45,7 +45,7 @@ pub struct Demand {
     pub met: bool,
 }
 
-/// A property with what was promised, what was found, and how the two compare.
+/// A property: what was promised, what was found, and how the two compare.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckReport {
     /// Which property.
@@ -56,13 +56,13 @@ pub struct CheckReport {
     pub promise: Promise,
     /// What happened that voids the promise, in order of time.
     pub voided_by: Vec<Incident>,
-    /// The two held together, as `[expect]` and JSON name it.
+    /// The verdict compared with the promise, as `[expect]` and JSON name it.
     pub judged: ExpectedVerdict,
-    /// The bounds that the scenario sets for it. Empty where the checker cannot tell.
+    /// The bounds that the scenario sets for it. Empty if the verdict is unknown.
     pub demands: Vec<Demand>,
-    /// Figures that the checker measured, by name: in JSON beside the verdict.
+    /// The figures that the checker measured, by their names in JSON.
     pub figures: Vec<(&'static str, u64)>,
-    /// How it came to be broken; `None` until [`crate::explain::run`] has found out.
+    /// How it came to be broken; `None` until [`crate::explain::run`] finds out.
     pub mechanism: Option<Mechanism>,
 }
 
@@ -74,7 +74,7 @@ impl CheckReport {
     }
 }
 
-/// What a checker hands back.
+/// What a checker returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {
     pub(super) verdict: Verdict,
@@ -83,7 +83,7 @@ pub(super) struct Finding {
 }
 
 impl Finding {
-    /// What was found, of a property without bounds.
+    /// A finding without bounds.
     pub(super) const fn new(verdict: Verdict, figures: Vec<(&'static str, u64)>) -> Self {
         Self { verdict, figures, demands: Vec::new() }
     }
@@ -98,7 +98,7 @@ impl Finding {
         Self { demands, ..self }
     }
 
-    /// Unchecked, where the bounds do not suffice.
+    /// Unchecked, if the bounds do not suffice.
     pub(super) fn if_bounded(self, property: Property, bounds: &Bounds) -> Self {
         if bounds.suffice(property) {
             return self;

@@ -1,4 +1,4 @@
-//! Resurrection: what an acknowledged delete removed does not show again.
+//! Resurrection: a value that an acknowledged delete removed does not show again.
 //!
 //! The anomaly is that of tombstones collected too early (Cassandra's `gc_grace_seconds`) and of
 //! deletes that leave none. [`super::durability`] counts deletes that are lost at the end among all
@@ -26,7 +26,7 @@
 //! invocation so far. A value was deleted if the latest invocation among the deletes completed by
 //! then comes after the end of its write. O(n log n).
 
-use crate::history::{Entry, Function};
+use crate::history::{Entry, Function, KeyEffect};
 use crate::id::{KeyId, OpId, Value, Version};
 use crate::protocol::Stored;
 
@@ -41,7 +41,7 @@ struct Deleted {
     op: OpId,
 }
 
-/// A deleted value that shows: in a read, or at the end.
+/// A deleted value that shows, in a read or at the end.
 #[derive(Clone, Copy, Debug)]
 struct Revenant {
     key: KeyId,
@@ -96,27 +96,17 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
 impl Graves {
     /// `None` when nothing was deleted.
     fn of(facts: &Facts<'_>) -> Option<Self> {
-        if !facts.asks_for(&[Function::Delete, Function::Clear]) {
+        if !facts.has_invoked(&[Function::Delete, Function::Clear]) {
             return None;
         }
         let history = facts.evidence.history;
         let mut deletes = vec![Vec::new(); facts.newest.len()];
         let mut any = false;
         for (op, entry) in history.iter().filter(|(_, entry)| entry.is_ok()) {
-            let deleted =
-                Deleted { completed_seq: entry.completed_seq, invoked_seq: entry.invoked_seq, op };
-            let mut bury = |key: KeyId| {
+            let Entry { completed_seq, invoked_seq, .. } = *entry;
+            for effect in history.effects(op).filter(KeyEffect::removes) {
                 any = true;
-                deletes[key.0 as usize].push(deleted);
-            };
-            match entry.function {
-                Function::Delete => bury(entry.key),
-                Function::Clear => facts.cleared(op).iter().for_each(|(_, key, _)| bury(*key)),
-                Function::Put
-                | Function::Get
-                | Function::List
-                | Function::ReadAll
-                | Function::Append => {}
+                deletes[effect.key.0 as usize].push(Deleted { completed_seq, invoked_seq, op });
             }
         }
         if !any {
@@ -136,37 +126,24 @@ impl Graves {
 
     /// The first key of which a completed read returned a deleted value.
     fn read(&self, facts: &Facts<'_>, op: OpId, entry: &Entry) -> Option<Revenant> {
-        let history = facts.evidence.history;
         let rise = |of, writer: &dyn Fn() -> Option<OpId>| {
             let revenant = self.rise(facts, of, writer, entry.invoked_seq)?;
             Some(Revenant { read: Some(op), ..revenant })
         };
-        let seen = |key: KeyId, found: (Option<Value>, Option<Version>), list: Option<&[Value]>| {
-            let (value, version) = (found.0?, found.1?);
+        let seen = |effect: KeyEffect<'_>| {
+            let (key, content) = (effect.key, effect.found()?);
+            let (value, version) = (content.value()?, effect.version?);
             let element = |value: &Value| {
                 let version = facts.element(entry, key, *value).version;
                 rise((key, version), &|| facts.writers.found_element(entry, key, *value))
             };
             rise((key, version), &|| facts.writers.found(entry, key, value, version))
-                .or_else(|| list?.iter().find_map(element))
+                .or_else(|| content.elements()?.iter().find_map(element))
         };
-        match entry.function {
-            Function::Get => seen(entry.key, (entry.value, entry.version), history.elements(op)),
-            Function::ReadAll => {
-                let mut items = history.contents(op)?.iter();
-                items.find_map(|item| {
-                    seen(item.key, (item.value, item.version), item.elements.as_deref())
-                })
-            }
-            Function::Put
-            | Function::Delete
-            | Function::List
-            | Function::Clear
-            | Function::Append => None,
-        }
+        facts.evidence.history.effects(op).find_map(seen)
     }
 
-    /// What is wrong with a value that shows at the place `seq`: by whom it was deleted before.
+    /// The delete that had removed a value that shows at the place `seq`, if one had.
     fn rise(
         &self,
         facts: &Facts<'_>,
@@ -356,9 +333,7 @@ mod tests {
         let keys = || (0..evidence.names().keys.len() as u32).map(KeyId);
         let explains = |write: &Entry, key: KeyId, seq: u32| {
             !history.iter().any(|(op, delete)| {
-                let cleared = |(other, k, _): &(OpId, KeyId, Version)| (*other, *k) == (op, key);
-                let deletes = delete.function == Function::Delete && delete.key == key
-                    || history.cleared().iter().any(cleared);
+                let deletes = history.effects(op).any(|e| e.key == key && e.removes());
                 let acknowledged = delete.is_ok() && delete.completed_seq < seq;
                 deletes && acknowledged && write.is_ok() && write.precedes(delete)
             })

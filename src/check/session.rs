@@ -41,7 +41,7 @@
 
 use std::cell::OnceCell;
 
-use crate::history::{Entry, Function};
+use crate::history::{Content, Entry, Function, OtherKeys};
 use crate::id::{KeyId, NodeId, OpId, Value, Version};
 
 use super::Finding;
@@ -62,7 +62,7 @@ struct Mark {
 #[derive(Clone, Debug, Default)]
 struct MustSee {
     registers: Front,
-    /// Apart, because most keys are no lists.
+    /// In a box, because most keys are no lists.
     list: Option<Box<MustSeeInList>>,
 }
 
@@ -83,14 +83,14 @@ impl MustSee {
     }
 }
 
-/// How many keys a page of a session's index has.
+/// The number of keys in a page of a session's index.
 const PAGE: usize = 64;
 
 /// What a session has done, by key.
 #[derive(Debug, Default)]
 struct Session {
-    /// For each key its place in `keys` plus one, or 0. In pages, of which a session has only those
-    /// that it needs.
+    /// For each key its place in `keys` plus one, or 0. In pages, so that a session of few keys
+    /// stays small.
     pages: Vec<Option<Box<[u32; PAGE]>>>,
     keys: Vec<SessionKey>,
 }
@@ -129,8 +129,8 @@ struct SessionKey {
     /// The reads of nothing that a removal had to explain, each with a write that had been there.
     /// Of several reads for the same write the first is kept: the fewest removals can explain it.
     nothing: Vec<(OpId, Write)>,
-    /// The last read of the whole store that had the key.
-    listed: Option<OpId>,
+    /// The last read that had an effect on the key.
+    read_by: Option<OpId>,
 }
 
 /// The breaks of one guarantee.
@@ -141,7 +141,7 @@ pub(super) struct Breaks {
 }
 
 impl Breaks {
-    /// What was found of the guarantee.
+    /// The finding for the guarantee.
     pub(super) fn finding(self, facts: &Facts<'_>) -> Finding {
         let witness = self.first.map(|first| witness(facts, self.count, first));
         Finding::of(witness, Vec::new())
@@ -181,8 +181,8 @@ type AnsweredBy = OnceCell<Vec<(KeyId, NodeId, u32, OpId)>>;
 
 /// Reads every session once, for all guarantees.
 ///
-/// In the order of the history and not session by session: the history is read as it lies in
-/// memory, which is what this costs. What a session knows takes room by the keys it used.
+/// It goes in the order of the history, not session by session: reading the history in memory order
+/// is most of the cost. The room of a session is proportional to the keys that it used.
 pub(super) fn scan(facts: &Facts<'_>) -> Scan {
     let mut scan = Scan::default();
     let answered_by = AnsweredBy::new();
@@ -206,48 +206,38 @@ impl Scan {
         (op, entry): (OpId, &Entry),
     ) {
         let history = facts.evidence.history;
-        match entry.function {
-            Function::Put | Function::Delete | Function::Append | Function::Clear => {
-                facts.for_each_write(op, entry, |key, write| {
-                    let greatest = if entry.function == Function::Clear {
-                        let removed = facts.cleared(op).iter().filter(|(_, k, _)| *k == key);
-                        removed.map(|(.., version)| *version).max()
-                    } else {
-                        entry.version.map(|version| facts.greatest(op, version))
-                    };
-                    let greatest = greatest.unwrap_or(write.version);
-                    self.write(session.entry(key), (op, entry), key, (write, greatest));
-                });
+        if entry.is_write() {
+            facts.for_each_write(op, entry, |key, write| {
+                let removed = history.effects(op).filter(|effect| effect.key == key);
+                let versions = removed.filter_map(|effect| effect.version);
+                let greatest = versions.map(|version| facts.greatest(op, version)).max();
+                let greatest = greatest.unwrap_or(write.version);
+                self.write(session.entry(key), (op, entry), key, (write, greatest));
+            });
+            return;
+        }
+        for effect in history.effects(op) {
+            let Some(seen) = facts.seen(entry, &effect) else { continue };
+            let on_key = session.entry(effect.key);
+            on_key.read_by = Some(op);
+            let (key, version) = (effect.key, effect.version);
+            let list = effect.found().and_then(Content::elements);
+            let read = SessionRead { op, entry, key, seen, version, list };
+            self.read(facts, answered_by, on_key, read);
+        }
+        if history.other_keys(op) != OtherKeys::SeenAbsent {
+            return;
+        }
+        for key in (0..facts.newest.len()).map(|key| KeyId(key as u32)) {
+            // A key that the session does not know matters only if it was ever removed.
+            if session.get(key).is_none() && !facts.was_removed(key) {
+                continue;
             }
-            Function::Get => {
-                let (key, seen, version) = (entry.key, facts.seen(entry), entry.version);
-                let list = history.elements(op);
+            let on_key = session.entry(key);
+            if on_key.read_by != Some(op) {
+                let (seen, version, list) = (ReadResult::Nothing, None, None);
                 let read = SessionRead { op, entry, key, seen, version, list };
-                self.read(facts, answered_by, session.entry(key), read);
-            }
-            Function::ReadAll | Function::List => {
-                let Some(items) = history.contents(op) else { return };
-                for item in items {
-                    let seen = facts.seen_item(entry, item);
-                    let on_key = session.entry(item.key);
-                    on_key.listed = Some(op);
-                    let (key, version) = (item.key, item.version);
-                    let list = item.elements.as_deref();
-                    let read = SessionRead { op, entry, key, seen, version, list };
-                    self.read(facts, answered_by, on_key, read);
-                }
-                for key in (0..facts.newest.len()).map(|key| KeyId(key as u32)) {
-                    // A key that the session does not know matters only if it was ever removed.
-                    if session.get(key).is_none() && !facts.was_removed(key) {
-                        continue;
-                    }
-                    let on_key = session.entry(key);
-                    if on_key.listed != Some(op) {
-                        let (seen, version, list) = (ReadResult::Nothing, None, None);
-                        let read = SessionRead { op, entry, key, seen, version, list };
-                        self.read(facts, answered_by, on_key, read);
-                    }
-                }
+                self.read(facts, answered_by, on_key, read);
             }
         }
     }
@@ -311,7 +301,7 @@ impl Scan {
         match seen {
             ReadResult::Nothing => {
                 let had = had_been_there(facts, answered_by, on_key, (key, entry));
-                // Unexplained it broke something, and says nothing of a removal.
+                // An unexplained read of nothing is a break, and shows no removal.
                 if had.iter().all(|had| facts.is_removed(key, had, entry.completed_seq)) {
                     for had in had {
                         if on_key.nothing.iter().all(|(_, other)| *other != had) {
@@ -327,7 +317,8 @@ impl Scan {
 }
 
 impl SessionKey {
-    /// A read of nothing, and what `read` shows from before any removal that it can have seen.
+    /// An earlier read of nothing, and a write that `read` found though every removal that the
+    /// earlier read can have seen is later.
     fn returned(&self, facts: &Facts<'_>, read: SessionRead<'_>) -> Option<(OpId, Write)> {
         if self.nothing.is_empty() {
             return None;
@@ -368,13 +359,13 @@ impl SessionKey {
                     last: write,
                 }))
                 .collect(),
-            // What a quorum tells of a list is its last element alone.
+            // A quorum read of a list returns only its last element.
             (None, Some(value)) => vec![(value, write)],
             (None, None) => return self.read.registers.insert(write),
         };
         let known = self.read.list();
         elements.iter().for_each(|(_, element)| known.appended.insert(*element));
-        // Those that were missed stay known.
+        // Elements that this read missed still have to be seen.
         let mut there: Vec<Value> = elements.iter().map(|(value, _)| *value).collect();
         there.sort_unstable();
         known.elements.retain(|(value, _)| there.binary_search(value).is_err());
@@ -382,7 +373,7 @@ impl SessionKey {
     }
 }
 
-/// The first of the writes that a session has to see that a read misses, and how.
+/// The first write that a session has to see and a read misses, and how.
 fn missed(
     facts: &Facts<'_>,
     known: &mut MustSee,
@@ -423,8 +414,8 @@ fn missed(
     lacks.map(|(value, write)| (Broken::Lacks(*value), *write))
 }
 
-/// Writes that had certainly been where a read finds nothing: the session had read them, or else
-/// the node that answers had acknowledged one before the read was invoked.
+/// Writes that were certainly there before a read found nothing: those that the session had read,
+/// or else the last that the answering node acknowledged before the read was invoked.
 fn had_been_there(
     facts: &Facts<'_>,
     answered_by: &AnsweredBy,

@@ -62,14 +62,14 @@ fn witness(evidence: &Evidence<'_>) -> Option<Witness> {
     Some(Witness { summary, count, nodes, ..Witness::default() })
 }
 
-/// The first two leaderships of one term, by the order of their beginning, that may not both be.
+/// The first two leaderships of one term, by their beginning, that contradict each other.
 fn rivals(evidence: &Evidence<'_>, term: &[Leadership]) -> Option<(Leadership, Leadership)> {
     let first = term.first()?;
     if first.term != Term(0) {
         return term.iter().find(|led| led.node != first.node).map(|second| (*first, *second));
     }
-    // The one that lasts longest of those before, and the longest of other nodes than that one's:
-    // whoever overlaps any earlier leadership of another node overlaps one of these two.
+    // The longest leadership so far, and the longest of any other node: one that overlaps an
+    // earlier leadership of another node overlaps one of these two.
     let until = |led: &Leadership| led.until.unwrap_or(evidence.ended_at);
     let (mut longest, mut rival): (Leadership, Option<Leadership>) = (*first, None);
     for led in &term[1..] {

@@ -38,7 +38,7 @@ struct AnsweredWrite {
     called: bool,
 }
 
-/// Two leaderships at once, with what each side acknowledged meanwhile.
+/// Two overlapping leaderships, with the writes that each acknowledged meanwhile.
 #[derive(Clone, Debug)]
 struct Overlap {
     from: Time,
@@ -80,7 +80,7 @@ fn windows(facts: &Facts<'_>) -> Vec<Overlap> {
         let ContestedWrite { op, node, accepted_at: begun_at, answered_at: ended_at } = *write;
         AnsweredWrite { node, begun_at, ended_at, op, called: false }
     };
-    // Where both are known the call lies around what the node did, and adds nothing.
+    // If both are known, the call contains the node's times and adds nothing.
     let mut writes: Vec<AnsweredWrite> = evidence.history.iter().filter_map(called).collect();
     writes.extend(evidence.history.contested().iter().map(noted));
     writes.sort_unstable();
@@ -95,12 +95,9 @@ fn windows(facts: &Facts<'_>) -> Vec<Overlap> {
 
 /// Whether an acknowledged operation wrote anything.
 fn wrote(facts: &Facts<'_>, op: OpId, entry: &Entry) -> bool {
-    match entry.function {
-        Function::Put | Function::Delete => true,
-        Function::Clear => !facts.cleared(op).is_empty(),
-        Function::Append => !facts.is_repeated(op),
-        Function::Get | Function::List | Function::ReadAll => false,
-    }
+    entry.is_write()
+        && facts.evidence.history.effects(op).next().is_some()
+        && (entry.function != Function::Append || !facts.is_repeated(op))
 }
 
 /// The writes that `node` acknowledged from `from` to `until`, in the order of their invocations.

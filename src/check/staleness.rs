@@ -2,7 +2,7 @@
 //!
 //! These are the two measures of probabilistically bounded staleness (Bailis et al.,
 //! "Probabilistically bounded staleness for practical partial quorums", VLDB 2012), taken of one
-//! run. A read *misses* a write of its key when the write was acknowledged before the read was
+//! run. A read *misses* a write of its key if the write was acknowledged before the read was
 //! invoked, in event order, and what the read returned is older. [`order`] defines older: real time
 //! orders two writes where one completed before the other was invoked; versions order only
 //! concurrent writes. A read that misses a write is stale:
@@ -30,7 +30,7 @@
 
 use std::cell::OnceCell;
 
-use crate::history::Function;
+use crate::history::{Content, Function, OtherKeys};
 use crate::id::{KeyId, OpId, Value};
 use crate::time::Span;
 
@@ -65,7 +65,7 @@ struct Stale {
     behind: u64,
 }
 
-/// What the stale reads come to.
+/// The stale reads of a run.
 #[derive(Debug, Default)]
 struct StaleReads {
     stale: Vec<OpId>,
@@ -117,20 +117,16 @@ fn reads<'a>(facts: &Facts<'a>) -> (Vec<KeyRead<'a>>, Vec<OpId>) {
     let history = facts.evidence.history;
     let (mut reads, mut of_all) = (Vec::new(), Vec::new());
     for (op, entry) in history.iter().filter(|(_, entry)| entry.is_ok()) {
-        match entry.function {
-            Function::Get => {
-                let (key, seen, list) = (entry.key, facts.seen(entry), history.elements(op));
-                reads.push(KeyRead { key, op, seen, list });
-            }
-            Function::ReadAll | Function::List => {
-                let Some(items) = history.contents(op) else { continue };
-                of_all.push(op);
-                for item in items {
-                    let seen = facts.seen_item(entry, item);
-                    reads.push(KeyRead { key: item.key, op, seen, list: item.elements.as_deref() });
-                }
-            }
-            Function::Put | Function::Delete | Function::Clear | Function::Append => {}
+        if entry.is_write() {
+            continue;
+        }
+        for effect in history.effects(op) {
+            let Some(seen) = facts.seen(entry, &effect) else { continue };
+            let list = effect.found().and_then(Content::elements);
+            reads.push(KeyRead { key: effect.key, op, seen, list });
+        }
+        if history.other_keys(op) == OtherKeys::SeenAbsent {
+            of_all.push(op);
         }
     }
     reads.sort_unstable_by_key(|read| (read.key, read.op));
@@ -294,8 +290,8 @@ impl<'a> KeyWrites<'a> {
         if let Some(missed) = by_register {
             of_lists.push((read, missed));
         }
-        // Elements that had ended before an acknowledged write that ends the list was invoked are
-        // gone.
+        // An acknowledged write that ends the list explains the elements that ended before it was
+        // invoked.
         let over = until.checked_sub(1).map_or(0, |last| latest[last]);
         let from = elements.partition_point(|(write, _)| write.end < over);
         let until = elements.partition_point(|(write, _)| write.end < entry.invoked_seq);
@@ -328,7 +324,7 @@ impl<'a> KeyWrites<'a> {
 }
 
 impl StaleReads {
-    /// Takes in the stale reads of one key.
+    /// Adds the stale reads of one key.
     fn add(&mut self, facts: &Facts<'_>, stale: &[Stale]) {
         let history = facts.evidence.history;
         for one in stale {
@@ -340,7 +336,7 @@ impl StaleReads {
                 self.too_stale.push(one.read);
             }
             self.versions_behind = self.versions_behind.max(one.behind);
-            // Of equals the first in the history, whatever its key.
+            // Of several, the first in the history.
             let is_worse = |(longest, worst): (Span, Stale)| {
                 longest < length || longest == length && one.read < worst.read
             };
@@ -375,12 +371,8 @@ fn witness(facts: &Facts<'_>, (length, stale): (Span, Stale), count: u64) -> Wit
     let read = history.entry(stale.read);
     let missed = stale.missed.op.unwrap_or(stale.read);
     let (write, behind) = (history.entry(missed), stale.behind);
-    let value = match history.contents(stale.read) {
-        Some(items) => items.iter().find(|item| item.key == stale.key).and_then(|item| item.value),
-        None => read.value,
-    };
     let key = names.key(stale.key);
-    let found = value.map_or_else(
+    let found = history.value_found(stale.read, stale.key).map_or_else(
         || format!("found no {key}"),
         |value| format!("read {key}={}", names.value(value)),
     );

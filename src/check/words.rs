@@ -1,4 +1,4 @@
-//! Witness sentences: how operations, versions and nodes are named in them.
+//! Words for witnesses: how their sentences name operations, versions and nodes.
 
 use crate::history::{Entry, Function};
 use crate::id::{KeyId, NodeId};
@@ -6,7 +6,7 @@ use crate::named::Named;
 use crate::names::Names;
 use crate::protocol::Stored;
 
-/// Nodes that a sentence names before it says how many more there are.
+/// The most nodes that a sentence names; it counts the rest.
 const NAMED: usize = 5;
 
 /// An operation with its arguments: `put city=Raleigh`, `delete city`, `clear`.
@@ -37,7 +37,7 @@ pub(super) fn acknowledged(entry: &Entry) -> String {
     let with = if entry.followers == 0 {
         String::new()
     } else {
-        format!(" with {} of {} followers", entry.confirmations, entry.followers)
+        format!(" with {} of {} followers", entry.acknowledgements, entry.followers)
     };
     let degraded = if entry.degraded { ", degraded" } else { "" };
     format!("acknowledged{by} at {} s{with}{degraded}", entry.completed_at)
@@ -74,7 +74,7 @@ pub(crate) fn nodes(nodes: &[NodeId]) -> String {
     }
 }
 
-/// ` (5 writes in all)`; nothing when there was one case.
+/// ` (5 writes in all)`; empty for a single case.
 pub(super) fn in_all(count: u64, what: &str) -> String {
     if count > 1 { format!(" ({count} {what} in all)") } else { String::new() }
 }
@@ -87,8 +87,8 @@ pub(super) fn percent(parts: u64) -> String {
     format!("{}{dot}{decimals}%", parts / 10_000_000)
 }
 
-/// `part` of `whole` as a percentage with at most four decimals, rounded down: what misses a bound
-/// never looks as if it met it. Nothing of nothing.
+/// `part` of `whole` as a percentage with at most four decimals, rounded down, so that a share
+/// below a bound never looks as if it met it. `None` if `whole` is 0.
 pub(super) fn share(part: u64, whole: u64) -> Option<String> {
     let parts = (u128::from(part) * 1_000_000).checked_div(u128::from(whole))?;
     // A part is at most the whole.

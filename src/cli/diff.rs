@@ -17,8 +17,8 @@ pub(super) fn run(args: &DiffArgs, env: &mut Environment<'_>) -> Result<Exit, Tr
         given.copied().unwrap_or(scenario.config.seed)
     };
     let (first_seed, second_seed) = (seed_of(&plain, 0), seed_of(&set, 1));
-    let first = plain.protocol.account(&plain.config, first_seed);
-    let second = set.protocol.account(&set.config, second_seed);
+    let first = plain.protocol.account(&plain.config, &plain.names, first_seed);
+    let second = set.protocol.account(&set.config, &set.names, second_seed);
     let parting = compare(&first, &second);
     let compared = Compared {
         scenario: &scenario_name(&args.file),

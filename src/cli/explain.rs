@@ -12,7 +12,7 @@ pub(super) fn run(args: &ExplainArgs, env: &mut Environment<'_>) -> Result<Exit,
     let scenario = Scenario::load(&args.file, env.registry, &args.sets)?;
     let seed = args.seed.unwrap_or(scenario.config.seed);
     let question = args.write.clone().map_or(Question::Lost, Question::Write);
-    let explanation = scenario.protocol.explain(&scenario.config, seed, &question);
+    let explanation = scenario.protocol.explain(&scenario.config, &scenario.names, seed, &question);
     let explanation = explanation.map_err(|none| Trouble::Error(no_such_write(&none, seed)))?;
     let name = scenario_name(&args.file);
     if args.json {

@@ -8,7 +8,6 @@
 use strum::{IntoStaticStr, VariantArray};
 
 use crate::id::{ClientId, NodeId};
-use crate::names::Names;
 use crate::time::{Span, Time};
 
 mod expect;
@@ -43,8 +42,6 @@ pub struct Config {
     pub settle: Span,
     /// The order of events at one instant.
     pub ties: EventOrder,
-    /// The texts behind ids.
-    pub names: Names,
     /// The nodes.
     pub cluster: Cluster,
     /// Every link between nodes, and between clients and nodes.

@@ -1,7 +1,6 @@
 //! Settings for unit tests.
 
 use crate::id::NodeId;
-use crate::names::Names;
 use crate::rng::Probability;
 use crate::sampler::Distribution;
 use crate::time::Span;
@@ -10,7 +9,7 @@ use super::{Bounds, Clock, Cluster, Config, Disk, EventOrder, Expect, Link, Link
 
 impl Config {
     /// Nodes of which the first leads, with exact clocks and without delays, for a second and a
-    /// second to settle; nobody asks for anything, and nothing goes wrong.
+    /// second to settle; no client invokes anything, and nothing goes wrong.
     pub(crate) fn quiet(nodes: u16) -> Self {
         let none = Distribution::Constant(Span::ZERO);
         let link = Link {
@@ -26,7 +25,6 @@ impl Config {
             duration: Span::from_secs(1),
             settle: Span::from_secs(1),
             ties: EventOrder::Causal,
-            names: Names::default(),
             cluster: Cluster { nodes, initial_leader: Some(NodeId(0)) },
             network: Network {
                 default: link,

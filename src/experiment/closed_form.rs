@@ -1,5 +1,5 @@
 //! The closed form of a configuration's write latency, where there is one: the k-th fastest of n
-//! confirmations.
+//! acknowledgements.
 
 use super::order_statistics::{self, Moments};
 use crate::config::{Config, Link, LinkOrder, Pace};
@@ -18,7 +18,7 @@ const ROOM: f64 = 10.0;
 ///
 /// There is a closed form only where nothing but delay matters:
 ///
-/// - one leader for the whole run, which waits for any k of n confirmations;
+/// - one leader for the whole run, which waits for any k of n acknowledgements;
 /// - equal links to all followers, and equal links back;
 /// - clients at the same distance, which do not queue;
 /// - no loss, no faults, no changing settings, no timeout short enough to end a wait.
@@ -36,11 +36,11 @@ pub fn put_latency(scenario: &Scenario) -> Option<Moments> {
         return None;
     }
     let there = 2.0 * leg.nanos() as f64;
-    if u32::from(awaited.confirmations) > followers {
+    if u32::from(awaited.acknowledgements) > followers {
         // It waits in vain for more followers than there are.
         return None;
     }
-    if awaited.confirmations == 0 {
+    if awaited.acknowledgements == 0 {
         return Some(Moments { mean: there, deviation: 0.0 });
     }
     let out = same_link(config, leader, LinkWay::ToFollowers)?;
@@ -48,14 +48,14 @@ pub fn put_latency(scenario: &Scenario) -> Option<Moments> {
     let is_instant = matches!(back.delay, Distribution::Constant(Span::ZERO));
     let back = (!is_instant).then_some(&back.delay);
     let moments =
-        order_statistics::kth_of(followers, awaited.confirmations.into(), &out.delay, back)?;
+        order_statistics::kth_of(followers, awaited.acknowledgements.into(), &out.delay, back)?;
     let longest = moments.mean + ROOM * moments.deviation;
     let timeouts = [Some(awaited.ack_timeout), config.workload.as_ref().map(|w| w.retry.timeout)];
     let cuts = timeouts.into_iter().flatten().any(|timeout| longest > timeout.nanos() as f64);
     (!cuts).then_some(Moments { mean: moments.mean + there, ..moments })
 }
 
-/// Whether some write asks for its own number of confirmations, or queues before it is invoked.
+/// Whether some write asks for its own number of acknowledgements, or queues before it is invoked.
 fn asks_otherwise(config: &Config) -> bool {
     let queues = config.workload.as_ref().is_some_and(|w| matches!(w.pace, Pace::Open { .. }));
     let own = |operation: &Operation| matches!(operation, Operation::Put { quorum: Some(_), .. });

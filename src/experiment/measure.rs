@@ -25,8 +25,8 @@ pub struct RunMeasures {
     pub lost: u64,
     /// Acknowledged writes that were gone before their keys were written again; `None` if unknown.
     pub discarded: Option<u64>,
-    /// The least number of followers that had confirmed a write when it was acknowledged; `None` if
-    /// no answer says so.
+    /// The least number of followers that had acknowledged a write when its client was answered;
+    /// `None` if no answer says so.
     pub least_confirmations: Option<u16>,
     /// Completed reads.
     pub reads: u64,
@@ -70,7 +70,7 @@ pub struct FunctionMeasures {
     pub fail: u64,
     /// Whether it happened is unknown.
     pub info: u64,
-    /// Ok, with fewer confirmations than asked for.
+    /// Ok, with fewer acknowledgements than asked for.
     pub degraded: u64,
     /// The latency of each that completed ok, in nanoseconds.
     pub latencies: Vec<u64>,
@@ -174,8 +174,8 @@ const fn is_censored(entry: &Entry) -> bool {
     }
 }
 
-/// The least number of followers that had confirmed a write when it was acknowledged.
+/// The least number of followers that had acknowledged a write when its client was answered.
 fn least_confirmations(history: &History) -> Option<u16> {
     let tells = |entry: &&Entry| entry.is_ok() && entry.is_write() && entry.followers > 0;
-    history.entries().iter().filter(tells).map(|entry| entry.confirmations).min()
+    history.entries().iter().filter(tells).map(|entry| entry.acknowledgements).min()
 }

@@ -84,8 +84,8 @@ pub struct Summary {
     pub discarded: Option<u64>,
     /// The share of acknowledged writes that were lost; `None` without any.
     pub lost_share: Option<Estimate>,
-    /// The least number of followers that had confirmed a write when it was acknowledged; `None` if
-    /// no answer says so.
+    /// The least number of followers that had acknowledged a write when its client was answered;
+    /// `None` if no answer says so.
     pub least_confirmations: Option<u16>,
     /// Reads that completed.
     pub reads: u64,
@@ -157,7 +157,7 @@ pub struct FunctionSummary {
     pub fail: u64,
     /// Whether it happened is unknown.
     pub info: u64,
-    /// Ok, with fewer confirmations than asked for.
+    /// Ok, with fewer acknowledgements than asked for.
     pub degraded: u64,
     /// Got no answer in time: their latency is longer than the client waited.
     pub censored: u64,

@@ -7,8 +7,8 @@
 
 use crate::check::{CheckReport, Mechanism, Verdict, Witness};
 use crate::config::{Config, ExpectedVerdict};
-use crate::history::{Entry, History, Writers};
-use crate::id::{KeyId, NodeId, OpId, Value, Version};
+use crate::history::{History, Writers};
+use crate::id::{KeyId, NodeId, OpId, Version};
 use crate::property::Property;
 use crate::protocol::Protocol;
 use crate::run::{Causes, Judged, RunOptions, is_unexpected};
@@ -24,7 +24,7 @@ struct BrokenProperty {
     property: Property,
     /// Its place among the writes that are followed.
     write: usize,
-    asked: Symptom,
+    symptom: Symptom,
 }
 
 /// How the write at fault shows.
@@ -68,7 +68,8 @@ pub(super) fn find<P: Protocol>(
     if followed.writes.is_empty() {
         return;
     }
-    let seen = losses::follow::<P>(config, settings, *seed, options.queue, &followed.writes);
+    let names = finished.history.names();
+    let seen = losses::follow::<P>(config, names, settings, *seed, options.queue, &followed.writes);
     let lost = followed.writes[..followed.lost].iter().zip(&seen);
     let causes: Vec<LossCause> =
         lost.map(|(write, write_events)| write.cause(write_events, finished)).collect();
@@ -94,17 +95,18 @@ pub(super) fn find<P: Protocol>(
                 if property == Property::Convergence {
                     witness.summary += &fate::of_write(write_events, config);
                 }
-                let how = match question.asked {
+                let how = match question.symptom {
                     Symptom::MissedBy(read) => missed(config, finished, write, write_events, read)
                         .map(|missed| {
                             witness.summary += &format!(". {}", missed.text);
                             missed.mechanism
                         }),
-                    Symptom::Lost => told(write.cause(write_events, finished).mechanism),
+                    Symptom::Lost => explained(write.cause(write_events, finished).mechanism),
                     Symptom::LackedBy(node) => lacking(write_events, write.subject(finished), node),
-                    Symptom::CameBack => {
-                        told(came_back(write_events, write.cause(write_events, finished).mechanism))
-                    }
+                    Symptom::CameBack => explained(came_back(
+                        write_events,
+                        write.cause(write_events, finished).mechanism,
+                    )),
                 };
                 report.mechanism = how;
             }
@@ -113,7 +115,7 @@ pub(super) fn find<P: Protocol>(
     }
 }
 
-fn told(how: Mechanism) -> Option<Mechanism> {
+fn explained(how: Mechanism) -> Option<Mechanism> {
     (how != Mechanism::Unexplained).then_some(how)
 }
 
@@ -134,10 +136,14 @@ impl FollowedWrites {
         let mut followed = Self { writes, lost, all_lost, questions: Vec::new() };
         for report in checks.iter().filter(asked_for) {
             if let Verdict::Invalid(witness) = &report.verdict
-                && let Some((write, asked)) = question(report, witness, finished)
+                && let Some((write, symptom)) = question(report, witness, finished)
             {
                 let write = losses::add(&mut followed.writes, write);
-                followed.questions.push(BrokenProperty { property: report.property, write, asked });
+                followed.questions.push(BrokenProperty {
+                    property: report.property,
+                    write,
+                    symptom,
+                });
             }
         }
         followed
@@ -184,7 +190,8 @@ pub(super) fn missed_by(witness: &Witness, history: &History) -> Option<(Followe
     } else {
         let version = witness.write?;
         let writers = Writers::of(history);
-        let found = found(history, (earlier, before), (key, version));
+        let found = history.effect_on(earlier, key).filter(|found| found.version == Some(version));
+        let found = found.and_then(|effect| effect.found()?.value());
         let of_version = || writers.of_version(key, version).next();
         found.and_then(|value| writers.found(before, key, value, version)).or_else(of_version)
     };
@@ -196,26 +203,9 @@ pub(super) fn missed_by(witness: &Witness, history: &History) -> Option<(Followe
     Some((write, read))
 }
 
-/// The key on which a clear, or a read of everything, has this version.
+/// The key on which an operation has this version.
 fn key_of(history: &History, op: OpId, version: Version) -> Option<KeyId> {
-    let cleared = history.cleared().iter().filter(|(other, ..)| *other == op);
-    let cleared = cleared.map(|(_, key, version)| (*key, Some(*version)));
-    let items = history.contents(op).unwrap_or_default().iter();
-    let items = items.map(|item| (item.key, item.version));
-    cleared.chain(items).find(|(_, of_key)| *of_key == Some(version)).map(|(key, _)| key)
-}
-
-/// The value that a read found with this version.
-fn found(
-    history: &History,
-    (op, read): (OpId, &Entry),
-    (key, version): (KeyId, Version),
-) -> Option<Value> {
-    if read.version == Some(version) {
-        return read.value;
-    }
-    let mut items = history.contents(op).unwrap_or_default().iter();
-    items.find(|item| (item.key, item.version) == (key, Some(version)))?.value
+    history.effects(op).find(|effect| effect.version == Some(version)).map(|effect| effect.key)
 }
 
 /// Of replicas that differ: the first that is behind lacks the write, or all live ones do.

@@ -1,10 +1,13 @@
 //! A second look at a run, for pictures: every message, who was up and who led, and how far
 //! followers were behind.
 
+use std::sync::Arc;
+
 use crate::config::{Config, FaultAction};
 use crate::digest::DigestValue;
 use crate::history::History;
 use crate::id::{NodeId, Term};
+use crate::names::Names;
 use crate::protocol::{Protocol, Role};
 use crate::sim::queue::CalendarQueue;
 use crate::sim::{Event, NoteOptions, Simulation, Tapped, Transmissions};
@@ -35,17 +38,18 @@ pub struct Chronicle {
 #[must_use]
 pub fn chronicle<P: Protocol>(
     config: &Config,
+    names: &Arc<Names>,
     settings: &P::Config,
     seed: u64,
     window: Option<Window>,
 ) -> Chronicle {
     let notes = NoteOptions { record: true, ..NoteOptions::default() };
     let (finished, transmissions) = match window {
-        None => (Simulation::<P>::new(config, settings, seed, notes).run(), Vec::new()),
+        None => (Simulation::<P>::new(config, names, settings, seed, notes).run(), Vec::new()),
         Some(window) => {
             type NotingTransmissions<P> = Tapped<CalendarQueue<Event<P>>, Transmissions>;
             Simulation::<P, NotingTransmissions<P>>::noting_transmissions(
-                config, settings, seed, notes, window,
+                config, names, settings, seed, notes, window,
             )
             .run_with_transmissions()
         }
@@ -204,7 +208,7 @@ pub fn faults(config: &Config, history: &History, chronicle: &Chronicle) -> Vec<
             | FaultAction::Drop { .. }
             | FaultAction::Disk { .. } => {}
         }
-        let (name, what) = (config.names.fault(id).to_owned(), act.what.clone());
+        let (name, what) = (history.names().fault(id).to_owned(), act.what.clone());
         spans.push(FaultSpan { name, what, window: Window { from: act.at, until }, stops });
     }
     spans

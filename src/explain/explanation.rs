@@ -1,11 +1,14 @@
 //! What became of one write, or of those that a run lost or discarded; and how reads came to miss a
 //! write.
 
+use std::sync::Arc;
+
 use crate::check::{CheckReport, Mechanism, Verdict, words};
 use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::History;
 use crate::id::{KeyId, OpId};
+use crate::names::Names;
 use crate::property::Property;
 use crate::protocol::Protocol;
 use crate::run::{self, Judged, RunOptions};
@@ -19,7 +22,7 @@ use super::missed::missed;
 use super::narrator;
 use super::story::{Gone, Story};
 
-/// How many writes are told in full; the rest are counted.
+/// How many writes get a story; the rest are counted.
 const MOST_TOLD: usize = 3;
 
 /// Which writes to explain.
@@ -31,7 +34,7 @@ pub enum Question {
     Write(String),
 }
 
-/// What became of the writes that were asked for.
+/// What became of the writes in question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     /// The seed.
@@ -66,7 +69,7 @@ pub struct Discarded {
     /// How often each mechanism was the reason; together fewer than `count` where there are more
     /// than [`super::MOST_FOLLOWED`].
     pub mechanisms: Vec<(Mechanism, u64)>,
-    /// The first few, each with what was asked and by whom.
+    /// The first few, each as `put city=Raleigh by c1`.
     pub first: Vec<(OpId, String)>,
 }
 
@@ -90,7 +93,7 @@ pub struct BrokenRead {
 /// No client made the write in question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoSuchWrite {
-    /// What was asked for.
+    /// The write in question, as given.
     pub wanted: String,
     /// A write that may be meant.
     pub near: Option<String>,
@@ -98,19 +101,20 @@ pub struct NoSuchWrite {
     pub examples: Vec<String>,
 }
 
-/// Runs the scenario under `seed` and tells what became of the writes in question.
+/// Runs the scenario under `seed` and explains what became of the writes in question.
 ///
 /// # Errors
 ///
 /// When no client of this run made the write in question.
 pub fn explain<P: Protocol>(
     config: &Config,
+    names: &Arc<Names>,
     settings: &P::Config,
     seed: u64,
     question: &Question,
 ) -> Result<Explanation, NoSuchWrite> {
     let options = RunOptions { without_last_write: true, ..RunOptions::default() };
-    let Judged { finished, checks, .. } = run::play::<P>(config, settings, seed, options);
+    let Judged { finished, checks, .. } = run::play::<P>(config, names, settings, seed, options);
     let mut durability = checks.iter().filter(|check| check.property == Property::Durability);
     let durability = durability.next().map_or(ExpectedVerdict::Unknown, |check| check.judged);
     let is_lossy = matches!(durability, ExpectedVerdict::Violation | ExpectedVerdict::Allowed);
@@ -119,19 +123,18 @@ pub fn explain<P: Protocol>(
         Some((discarded, all)) => (discarded, Some(all)),
         None => (Vec::new(), None),
     };
-    let asked_for = match question {
+    let wanted = match question {
         Question::Lost => Vec::new(),
-        Question::Write(wanted) => find(&finished.history, config, wanted)?,
+        Question::Write(write) => find(&finished.history, write)?,
     };
     let lost_count = lost.len();
-    let call =
-        |write: &FollowedWrite| words::call_by(&config.names, finished.history.entry(write.op));
+    let call = |write: &FollowedWrite| words::call_by(names, finished.history.entry(write.op));
     let first = discarded.iter().take(MOST_TOLD).map(|write| (write.op, call(write))).collect();
     let mut writes = lost;
     writes.extend(discarded);
     let gone = writes.len();
-    let told = asked_for.iter().take(MOST_TOLD);
-    let mut places: Vec<usize> = told.map(|write| place_of(&mut writes, gone, write)).collect();
+    let some = wanted.iter().take(MOST_TOLD);
+    let mut places: Vec<usize> = some.map(|write| place_of(&mut writes, gone, write)).collect();
     let broken = match question {
         Question::Lost => broken_reads(&checks, &finished.history),
         Question::Write(_) => Vec::new(),
@@ -140,7 +143,7 @@ pub fn explain<P: Protocol>(
         broken.iter().map(|read| losses::add(&mut writes, read.write.clone())).collect();
     let seen = match writes[..] {
         [] => Vec::new(),
-        _ => losses::follow::<P>(config, settings, seed, options.queue, &writes),
+        _ => losses::follow::<P>(config, names, settings, seed, options.queue, &writes),
     };
     // Those that were lost come first, then those that were discarded.
     let causes: Vec<LossCause> = writes[..gone]
@@ -151,16 +154,16 @@ pub fn explain<P: Protocol>(
     if *question == Question::Lost {
         places = first_by_mechanism(&causes, lost_count);
     }
-    let told = places.into_iter().map(|place| {
+    let story = |place: usize| {
         let fate = if place < lost_count { Gone::Lost } else { Gone::Discarded };
         let gone = causes.get(place).map(|cause| (fate, *cause));
         narrator::tell(config, &finished, &writes[place], &seen[place], gone)
-    });
-    let stories: Vec<Story> = told.collect();
+    };
+    let stories: Vec<Story> = places.into_iter().map(story).collect();
     let candidates = match question {
         Question::Lost if all_lost == 0 => all_discarded.unwrap_or(0),
         Question::Lost => all_lost,
-        Question::Write(_) => asked_for.len() as u64,
+        Question::Write(_) => wanted.len() as u64,
     };
     let reads = broken.into_iter().zip(missing);
     let reads = reads.map(|(read, place)| read.explain(config, &finished, &seen[place])).collect();
@@ -242,12 +245,8 @@ fn first_of_each(causes: &[LossCause]) -> Vec<usize> {
 }
 
 /// The writes of this value, key and value, or call.
-fn find(
-    history: &History,
-    config: &Config,
-    wanted: &str,
-) -> Result<Vec<FollowedWrite>, NoSuchWrite> {
-    let names = &config.names;
+fn find(history: &History, wanted: &str) -> Result<Vec<FollowedWrite>, NoSuchWrite> {
+    let names = history.names();
     let mut found: Vec<(OpId, KeyId)> = Vec::new();
     let mut known: Vec<String> = Vec::new();
     for (op, entry) in history.iter().filter(|(_, entry)| entry.is_write()) {
@@ -255,8 +254,7 @@ fn find(
         let value = entry.value.map(|value| names.value(value));
         let pair = call.strip_prefix("put ").unwrap_or(&call);
         if value.as_deref() == Some(wanted) || pair == wanted || call == wanted {
-            let mut cleared = history.cleared().iter().filter(|(other, ..)| *other == op);
-            let first = cleared.next().map_or(entry.key, |(_, key, _)| *key);
+            let first = history.effects(op).next().map_or(entry.key, |effect| effect.key);
             found.push((op, first));
         }
         known.push(value.unwrap_or(call));

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::check::{Verdict, Witness};
-use crate::config::{Config, ExpectedVerdict};
+use crate::config::ExpectedVerdict;
 use crate::history::{Entry, History, Status, Writers};
 use crate::id::{KeyId, NodeId, OpId, Version};
 use crate::metrics::Leadership;
@@ -49,19 +49,14 @@ struct Candidate {
 /// Where to look in a run. In order of preference: around the first broken promise, the first
 /// broken property, the first fault, the start.
 #[must_use]
-pub fn focus(
-    config: &Config,
-    result: &RunResult,
-    chronicle: &Chronicle,
-    faults: &[FaultSpan],
-) -> Focus {
+pub fn focus(result: &RunResult, chronicle: &Chronicle, faults: &[FaultSpan]) -> Focus {
     let holders = || Search { result, chronicle, faults };
     let broken = result.checks.iter().filter_map(|check| match &check.verdict {
         Verdict::Invalid(witness) => Some(holders().case(check.property, check.judged, witness)),
         Verdict::Valid | Verdict::Unknown(_) | Verdict::Unchecked(_) => None,
     });
     let mut focus = match broken.min_by_key(|case| (case.rank, case.moment.unwrap_or(Time::MAX))) {
-        Some(case) => of_case(config, &result.history, case),
+        Some(case) => of_case(&result.history, case),
         None => match faults.first() {
             Some(fault) => around(fault, &result.history),
             None => start(&result.history, result.ended_at),
@@ -78,11 +73,11 @@ pub fn chosen(window: Window) -> Focus {
     Focus { window, why, moment: None, operations: Vec::new(), versions: Vec::new() }
 }
 
-fn of_case(config: &Config, history: &History, case: Candidate) -> Focus {
+fn of_case(history: &History, case: Candidate) -> Focus {
     let Candidate { moment, window, property, operations, versions, .. } = case;
     let why = match operations.first() {
         Some(op) => {
-            let call = crate::check::words::call_by(&config.names, history.entry(*op));
+            let call = crate::check::words::call_by(history.names(), history.entry(*op));
             format!("{property}: {call}")
         }
         None => property.to_string(),
@@ -267,8 +262,8 @@ mod tests {
     use crate::explain::sample::{CUT_OFF, PlayedRun};
 
     fn look(text: &str) -> (RunResult, Focus) {
-        let PlayedRun { scenario, result, chronicle, faults } = PlayedRun::of(text, 1);
-        let focus = focus(&scenario.config, &result, &chronicle, &faults);
+        let PlayedRun { result, chronicle, faults, .. } = PlayedRun::of(text, 1);
+        let focus = focus(&result, &chronicle, &faults);
         (result, focus)
     }
 

@@ -1,13 +1,14 @@
 //! The lost and discarded writes of a run, and a second run of the same seed that follows them.
-//! them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::check::{self, Mechanism};
 use crate::config::Config;
-use crate::history::{Function, History};
+use crate::history::{Access, History};
 use crate::id::{KeyId, OpId, Version};
 use crate::named::Named;
+use crate::names::Names;
 use crate::protocol::Protocol;
 use crate::run::{self, QueueKind};
 use crate::sim::{Finished, NoteOptions, WatchedEffect, WatchedWrite, WriteEvent};
@@ -68,21 +69,18 @@ pub(super) fn written(history: &History, writes: &[(OpId, KeyId)]) -> Vec<Follow
     for (op, version) in history.other_versions() {
         others.entry(*op).or_default().push(*version);
     }
-    let mut cleared: BTreeMap<(OpId, KeyId), Vec<Version>> = BTreeMap::new();
-    for (op, key, version) in history.cleared() {
-        cleared.entry((*op, *key)).or_default().push(*version);
-    }
     let one = |(op, key): &(OpId, KeyId)| {
-        let entry = history.entry(*op);
-        let others = others.get(op).into_iter().chain(cleared.get(&(*op, *key))).flatten();
-        let versions = entry.version.iter().chain(others).copied().collect();
-        let effect = match (entry.function, entry.value) {
-            (Function::Put, Some(value)) => WatchedEffect::Put(value),
-            (Function::Append, Some(value)) => WatchedEffect::Append(value),
-            _ => WatchedEffect::Remove,
+        let on_key = || history.effects(*op).filter(|effect| effect.key == *key);
+        let others = others.get(op).into_iter().flatten().copied();
+        let versions = on_key().filter_map(|effect| effect.version).chain(others).collect();
+        let effect = match on_key().next().map(|effect| effect.access) {
+            Some(Access::Put(value)) => WatchedEffect::Put(value),
+            Some(Access::Append(value)) => WatchedEffect::Append(value),
+            Some(Access::Remove) | None => WatchedEffect::Remove,
+            Some(Access::Read(_)) => unreachable!("a read is not followed"),
         };
-        let asked = Some((*op, entry.invoked_at));
-        let target = WatchedWrite { op: asked, key: *key, versions, effect, reads: Vec::new() };
+        let op_at = Some((*op, history.entry(*op).invoked_at));
+        let target = WatchedWrite { op: op_at, key: *key, versions, effect, reads: Vec::new() };
         FollowedWrite { op: *op, target }
     };
     writes.iter().map(one).collect()
@@ -91,6 +89,7 @@ pub(super) fn written(history: &History, writes: &[(OpId, KeyId)]) -> Vec<Follow
 /// Plays the run again and follows `writes`: the events of each.
 pub(super) fn follow<P: Protocol>(
     config: &Config,
+    names: &Arc<Names>,
     settings: &P::Config,
     seed: u64,
     queue: QueueKind,
@@ -99,7 +98,7 @@ pub(super) fn follow<P: Protocol>(
     let watched = writes.iter().map(|write| write.target.clone()).collect();
     let notes = NoteOptions { watched, ..NoteOptions::default() };
     let mut by_write = vec![Vec::new(); writes.len()];
-    for event in run::simulate::<P>(config, settings, seed, queue, notes).write_events {
+    for event in run::simulate::<P>(config, names, settings, seed, queue, notes).write_events {
         by_write[event.write as usize].push(event);
     }
     by_write
@@ -114,7 +113,7 @@ pub(super) fn lost(config: &Config, finished: &Finished) -> (Vec<FollowedWrite>,
 }
 
 /// The discarded writes of a run, up to [`MOST_FOLLOWED`], and how many there are; `None` where
-/// nobody can tell.
+/// that is unknown.
 pub(super) fn discarded(config: &Config, finished: &Finished) -> Option<(Vec<FollowedWrite>, u64)> {
     let history = &finished.history;
     let discarded = check::discarded_writes(&run::evidence(config, finished))?;

@@ -8,7 +8,10 @@
 //! words), [`explanation`] (what `splitbrain explain` says), [`chronicle`] (everything that
 //! pictures show), [`focus`] (the stretch of time to show).
 
+use std::sync::Arc;
+
 use crate::config::Config;
+use crate::names::Names;
 use crate::protocol::Protocol;
 use crate::run::{self, RunOptions, RunResult};
 
@@ -36,11 +39,12 @@ pub use losses::MOST_FOLLOWED;
 #[must_use]
 pub fn run<P: Protocol>(
     config: &Config,
+    names: &Arc<Names>,
     settings: &P::Config,
     seed: u64,
     options: RunOptions,
 ) -> RunResult {
-    let mut judged = run::play::<P>(config, settings, seed, options);
+    let mut judged = run::play::<P>(config, names, settings, seed, options);
     causes::find::<P>(config, settings, &mut judged, options);
     run::conclude(config, judged)
 }

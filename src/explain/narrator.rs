@@ -1,6 +1,6 @@
 //! The life of one write as a causal chain in plain words: which node accepted it, where it was
-//! sent, what became of the messages, which nodes confirmed it, crashed, or led without it, and
-//! where it ended. messages, who confirmed, who crashed, who led without it, where it ended.
+//! sent, what became of the messages, which nodes acknowledged it, crashed, or led without it, and
+//! where it ended.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +10,7 @@ use crate::history::{Entry, Function, Status, Writers};
 use crate::id::{NodeId, NodeSet};
 use crate::metrics::Leadership;
 use crate::named::Named;
+use crate::names::Names;
 use crate::protocol::{DiscardReason, Observation, Relation, Stored};
 use crate::sim::{Finished, Passage, WriteEvent, WriteEventKind};
 use crate::time::Time;
@@ -34,12 +35,13 @@ pub(super) fn tell(
     let entry = run.history.entry(write.op);
     let mut narrator = Narrator {
         config,
+        names: run.history.names(),
         run,
         write,
         writers: Writers::of(&run.history),
         steps: Vec::new(),
         held: NodeSet::EMPTY,
-        told: BTreeSet::new(),
+        seen: BTreeSet::new(),
         led: None,
         passages: BTreeMap::new(),
         left_out: 0,
@@ -56,8 +58,8 @@ pub(super) fn tell(
         let text = format!("leads in term {}", led.term);
         narrator.step(led.from, &led.node, StepKind::Leads, text);
     }
-    let client = config.names.client(entry.client);
-    let text = format!("asks to {}", words::call(&config.names, entry));
+    let client = narrator.names.client(entry.client);
+    let text = format!("asks to {}", words::call(narrator.names, entry));
     narrator.step(entry.invoked_at, &client, StepKind::Invoked, text);
     let mut answered = (entry.status != Status::Pending).then_some(entry.completed_at);
     let mut leaders = run.leaderships.iter().filter(|led| led.from > entry.invoked_at).peekable();
@@ -90,15 +92,16 @@ type Leg = (NodeId, NodeId, Relation);
 
 struct Narrator<'a> {
     config: &'a Config,
+    names: &'a Names,
     run: &'a Finished,
     write: &'a FollowedWrite,
     writers: Writers<'a>,
     steps: Vec<StoryStep>,
     /// The nodes that are up and have it.
     held: NodeSet,
-    /// What is told once.
-    told: BTreeSet<(StepKind, NodeId, NodeId)>,
-    /// Who led last, and whether that node had the write, as told.
+    /// The kinds of step that the story has already, by the nodes in them.
+    seen: BTreeSet<(StepKind, NodeId, NodeId)>,
+    /// The last leader in the story, and whether it had the write.
     led: Option<(NodeId, bool)>,
     /// What became of the last message of each leg.
     passages: BTreeMap<Leg, Passage>,
@@ -117,7 +120,7 @@ impl Narrator<'_> {
 
     /// Whether this is the first such step of these nodes. Later ones are only counted.
     fn once(&mut self, kind: StepKind, of: NodeId, with: NodeId) -> bool {
-        let first = self.told.insert((kind, of, with));
+        let first = self.seen.insert((kind, of, with));
         self.left_out += u64::from(!first);
         first
     }
@@ -190,10 +193,10 @@ impl Narrator<'_> {
         }
         match (relation, passage) {
             (Relation::Carries, _) => sends.entry(from).or_default().push((to, passage)),
-            // That it arrives is what is told.
+            // The story has its arrival instead.
             (Relation::Acknowledges, Passage::Travels | Passage::Held(_)) => {}
             (Relation::Acknowledges, Passage::Lost | Passage::Blocked(_)) => {
-                let how = passage.text(self.config);
+                let how = passage.text(self.config, self.names);
                 let text = format!("confirms it to {to}, {how}");
                 self.step(at, &from, StepKind::ConfirmationLost, text);
             }
@@ -212,7 +215,7 @@ impl Narrator<'_> {
         let part = |(passage, nodes): &(Passage, Vec<NodeId>)| match passage {
             Passage::Travels => format!("to {}", words::nodes(nodes)),
             Passage::Lost | Passage::Blocked(_) | Passage::Held(_) => {
-                format!("to {}, {}", words::nodes(nodes), passage.text(self.config))
+                format!("to {}, {}", words::nodes(nodes), passage.text(self.config, self.names))
             }
         };
         by_passage.iter().map(part).collect::<Vec<_>>().join("; ")
@@ -359,7 +362,7 @@ impl Narrator<'_> {
 
     /// Another write of the key: `put city=Durham by c2`.
     fn other(&self, Stored { value, version }: Stored) -> String {
-        let names = &self.config.names;
+        let names = self.names;
         let writer = self.writers.writer(self.write.target.key, value, version);
         writer.map_or_else(
             || format!("version {version}"),
@@ -367,8 +370,8 @@ impl Narrator<'_> {
         )
     }
 
-    /// A node began to lead. After the last copy has ended, only the first leader without the write
-    /// is told.
+    /// A node began to lead. After the end of the last copy, only the first leader without the
+    /// write has a step.
     fn leads(&mut self, led: &Leadership, ended: Option<Time>) {
         let has_it = self.held.contains(led.node);
         let is_over = ended.is_none_or(|ended| led.from > ended);
@@ -384,11 +387,11 @@ impl Narrator<'_> {
     }
 
     fn completed(&mut self, entry: &Entry) {
-        let client = self.config.names.client(entry.client).to_owned();
+        let client = self.names.client(entry.client).to_owned();
         let by = entry.node.map_or_else(String::new, |node| format!(" by {node}"));
         let text = match entry.status {
             Status::Ok => {
-                let with = match (entry.confirmations, entry.followers) {
+                let with = match (entry.acknowledgements, entry.followers) {
                     (_, 0) => String::new(),
                     (0, _) => ", before any follower has confirmed it".to_owned(),
                     (some, all) => format!(", when {some} of {all} followers have confirmed it"),
@@ -408,7 +411,7 @@ impl Narrator<'_> {
 
     /// The last step: where it is at the end.
     fn end(&mut self, gone: Option<(Gone, LossCause)>) {
-        let key = self.config.names.key(self.write.target.key);
+        let key = self.names.key(self.write.target.key);
         let live = self.run.finals.iter().filter(|snapshot| snapshot.up);
         let held = |snapshot: &&crate::protocol::NodeSnapshot| {
             let target = &self.write.target;
@@ -421,7 +424,7 @@ impl Narrator<'_> {
         let keepers: Vec<NodeId> = live.filter(held).map(|s| s.node).collect();
         let shown = shown(&self.run.finals, self.write.target.key);
         let stored = shown.map(|(stored, _)| stored);
-        let what = words::holds(&self.config.names, self.write.target.key, stored);
+        let what = words::holds(self.names, self.write.target.key, stored);
         let left = match shown {
             Some((_, node)) if gone.is_some() && !keepers.is_empty() => {
                 format!(
@@ -450,7 +453,7 @@ impl Narrator<'_> {
             self.left_out += middle.len() as u64;
             self.steps.drain(middle);
         }
-        let names = &self.config.names;
+        let names = self.names;
         let key = match entry.function {
             Function::Clear => format!(" ({})", names.key(self.write.target.key)),
             _ => String::new(),

@@ -52,13 +52,14 @@ impl PlayedRun {
     pub(crate) fn of(text: &str, seed: u64) -> Self {
         let scenario = Scenario::parse("x.toml", text.as_bytes(), &Registry::new(), &[]).unwrap();
         let result = scenario.run(seed, RunOptions::default());
-        let chronicle = scenario.protocol.chronicle(&scenario.config, seed, None);
+        let chronicle = scenario.protocol.chronicle(&scenario.config, &scenario.names, seed, None);
         let faults = chronicle::faults(&scenario.config, &result.history, &chronicle);
         Self { scenario, result, chronicle, faults }
     }
 
     /// The chronicle with the messages of `window`.
     pub(crate) fn within(&self, window: Window) -> Chronicle {
-        self.scenario.protocol.chronicle(&self.scenario.config, self.result.seed, Some(window))
+        let Scenario { config, names, protocol, .. } = &self.scenario;
+        protocol.chronicle(config, names, self.result.seed, Some(window))
     }
 }

@@ -29,7 +29,7 @@ use crate::time::Time;
 pub enum Sometimes {
     /// A write was acknowledged.
     WriteAcknowledged,
-    /// A write was acknowledged with fewer confirmations than it asked for.
+    /// A write was acknowledged with fewer acknowledgements than it asked for.
     WriteDegraded,
     /// A client never learned whether its write happened.
     WriteUnknown,
@@ -174,7 +174,7 @@ fn bits(states: NodeStates) -> u8 {
     states.iter().fold(0, |all, state| all | 1 << state as u8)
 }
 
-/// How often faults of one kind struck.
+/// How often faults of one kind started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Impacts {
     /// In all.
@@ -235,7 +235,7 @@ impl Coverage {
         }
     }
 
-    /// The kinds of fault that struck, in the order of [`FaultAction::KINDS`].
+    /// The kinds of fault that started, in the order of [`FaultAction::KINDS`].
     pub fn impacts(&self) -> impl Iterator<Item = (&'static str, &Impacts)> {
         FaultAction::KINDS.into_iter().zip(&self.impacts).filter(|(_, impacts)| impacts.all > 0)
     }
@@ -282,7 +282,7 @@ mod tests {
     /// The sample run without anything that counts as coverage.
     fn quiet() -> RunResult {
         let (_, mut result) = sample::run();
-        result.history = crate::history::History::with_capacity(0);
+        result.history = crate::history::History::default();
         result.leaderships.clear();
         result.messages = crate::metrics::MessageCounts::default();
         result.settlement = Settlement::Settled { after: Span::ZERO };

@@ -26,6 +26,7 @@ use crate::config::{
     Config, DiskFault, Fault, FaultAction, Group, Occurrence, Route, Start, Target, Trigger,
 };
 use crate::id::{FaultId, NodeId};
+use crate::names::Names;
 use crate::rng::Probability;
 use crate::sampler::Distribution;
 use crate::scenario::ConfiguredProtocol;
@@ -375,19 +376,24 @@ const fn whole(ns: u64) -> u64 {
 
 /// Adds the drawn faults to `config`, except those that would have more than `max_down` nodes down
 /// at once, the scenario's own faults included.
-pub(super) fn put(drawn: &[TimedFault], max_down: Option<u16>, config: &mut Config) {
+pub(super) fn put(
+    drawn: &[TimedFault],
+    max_down: Option<u16>,
+    config: &mut Config,
+    names: &mut Names,
+) {
     for fault in drawn {
         let before = config.faults.len();
-        put_one(fault, config);
+        put_one(fault, config, names);
         let is_bounded = max_down.filter(|_| budget::stops(&fault.0.action));
         if is_bounded.is_some_and(|most| !budget::is_kept(config, most)) {
             config.faults.truncate(before);
-            config.names.faults.truncate(before);
+            names.faults.truncate(before);
         }
     }
 }
 
-fn put_one((drawn, begins, lasts): &TimedFault, config: &mut Config) {
+fn put_one((drawn, begins, lasts): &TimedFault, config: &mut Config, names: &mut Names) {
     let duration = config.duration;
     let begins = Span::from_nanos((*begins).min(duration.nanos()));
     let lasts = Span::from_nanos((*lasts).max(1));
@@ -400,7 +406,7 @@ fn put_one((drawn, begins, lasts): &TimedFault, config: &mut Config) {
     let has_end =
         !matches!(drawn.action, FaultAction::Disk { fault: DiskFault::FlipBit { .. }, .. });
     let ends_by_itself = has_end && !drawn.replaced;
-    push(config, format!("f{}", drawn.number), |id| Fault {
+    push(config, names, format!("f{}", drawn.number), |id| Fault {
         id,
         start,
         lasts: ends_by_itself.then_some(lasts),
@@ -409,7 +415,7 @@ fn put_one((drawn, begins, lasts): &TimedFault, config: &mut Config) {
     });
     if let (true, FaultAction::Crash(target)) = (drawn.replaced, &drawn.action) {
         let target = target.clone();
-        push(config, format!("f{}-again", drawn.number), |id| Fault {
+        push(config, names, format!("f{}-again", drawn.number), |id| Fault {
             id,
             start: again,
             lasts: None,
@@ -420,12 +426,17 @@ fn put_one((drawn, begins, lasts): &TimedFault, config: &mut Config) {
 }
 
 /// Adds a fault under a name that is not taken yet.
-fn push(config: &mut Config, mut name: String, fault: impl FnOnce(FaultId) -> Fault) {
-    while config.names.faults.contains(&name) {
+fn push(
+    config: &mut Config,
+    names: &mut Names,
+    mut name: String,
+    fault: impl FnOnce(FaultId) -> Fault,
+) {
+    while names.faults.contains(&name) {
         name.push('x');
     }
     // Not cut off: a scenario has fewer than 2^32 faults, and a case adds few.
-    let id = FaultId(config.names.faults.len() as u32);
-    config.names.faults.push(name);
+    let id = FaultId(names.faults.len() as u32);
+    names.faults.push(name);
     config.faults.push(fault(id));
 }

@@ -10,6 +10,7 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use super::generate::{self, FaultSpace, FaultTree};
 use super::judge::JudgedProperties;
 use crate::config::{Clock, Config};
+use crate::names::Names;
 use crate::rng::Probability;
 use crate::run::{RunOptions, RunResult};
 use crate::scenario::fuzz::{Choice, Fuzz, Kind};
@@ -154,13 +155,15 @@ pub(super) struct Draw<'a> {
 impl Draw<'_> {
     /// The case as it is now.
     pub(super) fn current(&self) -> FuzzCase {
-        let mut config = self.scenario.config.clone();
+        let (mut config, mut names) =
+            (self.scenario.config.clone(), Names::clone(&self.scenario.names));
         config.clocks.clone_from(&self.clocks);
-        generate::put(&self.tree.current(), self.fuzz.max_down, &mut config);
+        generate::put(&self.tree.current(), self.fuzz.max_down, &mut config, &mut names);
         FuzzCase {
             seed: self.seed,
             scenario: Arc::clone(&self.scenario),
             config,
+            names: Arc::new(names),
             scope: if self.fuzz.max_down.is_none() {
                 JudgedProperties::Safety
             } else {
@@ -186,6 +189,7 @@ pub struct FuzzCase {
     seed: u64,
     scenario: Arc<Scenario>,
     config: Config,
+    names: Arc<Names>,
     scope: JudgedProperties,
 }
 
@@ -200,6 +204,12 @@ impl FuzzCase {
     #[must_use]
     pub const fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The texts behind the ids in the settings.
+    #[must_use]
+    pub const fn names(&self) -> &Arc<Names> {
+        &self.names
     }
 
     /// The scenario that the faults were drawn for.
@@ -217,7 +227,7 @@ impl FuzzCase {
     /// Plays it.
     #[must_use]
     pub fn run(&self, options: RunOptions) -> RunResult {
-        self.scenario.protocol.run(&self.config, self.seed, options)
+        self.scenario.protocol.run(&self.config, &self.names, self.seed, options)
     }
 }
 

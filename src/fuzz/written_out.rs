@@ -3,20 +3,21 @@
 use crate::config::{Config, Pace, ScriptedOperation, Workload};
 use crate::history::{Entry, Function, History};
 use crate::id::{ClientId, Value};
+use crate::names::Names;
 use crate::operation::Operation;
 use crate::rng::Draws;
 use crate::sim::{operation_id, replica_asked};
 use crate::time::Time;
 
-/// `config` without its workload, with a scripted operation for each that the workload invoked in
+/// `config` and its names without its workload, with a scripted operation for each that the workload invoked in
 /// the run `history` under `seed`, at the same time.
 ///
 /// Scripted operations have the ids of the generated ones (`c3.17`), and with them the same draws.
 /// So the run is the same, except for the order of events at one instant.
 #[must_use]
-pub fn written_out(config: &Config, seed: u64, history: &History) -> Config {
-    let mut out = config.clone();
-    let Some(load) = out.workload.take() else { return out };
+pub fn written_out(config: &Config, seed: u64, history: &History) -> (Config, Names) {
+    let (mut out, mut names) = (config.clone(), Names::clone(history.names()));
+    let Some(load) = out.workload.take() else { return (out, names) };
     for change in &mut out.changes {
         change.set.retain(|(path, _)| !path.starts_with("workload."));
         change.workload = None;
@@ -39,8 +40,8 @@ pub fn written_out(config: &Config, seed: u64, history: &History) -> Config {
         let load = load_at(config, &load, entry.invoked_at);
         let id = operation_id(source, index);
         let value = Value::made(source, index);
-        let name = config.names.value(value);
-        let operation = operation(entry, load, Value::text(out.names.values.len()));
+        let name = names.value(value);
+        let operation = operation(entry, load, Value::text(names.values.len()));
         let node = match operation {
             Operation::Get { .. } | Operation::List | Operation::ReadAll => {
                 replica_asked(config, load, entry.client, id, &draws)
@@ -48,7 +49,7 @@ pub fn written_out(config: &Config, seed: u64, history: &History) -> Config {
             _ => None,
         };
         if matches!(operation, Operation::Put { .. } | Operation::Append { .. }) {
-            out.names.values.push(name.clone());
+            names.values.push(name.clone());
         }
         out.script.push(ScriptedOperation {
             id: name,
@@ -60,7 +61,7 @@ pub fn written_out(config: &Config, seed: u64, history: &History) -> Config {
             expect: crate::config::Answer::default(),
         });
     }
-    out
+    (out, names)
 }
 
 /// The workload at `at`, after the changes before.

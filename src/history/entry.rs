@@ -129,7 +129,7 @@ pub struct Entry {
     /// The leader that the answer named.
     pub leader: Option<NodeId>,
     /// How many followers had acknowledged the write when it was answered.
-    pub confirmations: u16,
+    pub acknowledgements: u16,
     /// How many followers there were. 0 when the answer does not count acknowledgements.
     pub followers: u16,
     /// Whether the write was answered with fewer acknowledgements than it asked for.

@@ -1,9 +1,9 @@
 //! What voids a promise: hazards, whom they must befall, and what befell whom in a run.
 //!
-//! A promise seldom rests on all nodes. Data that only the leader has can be lost by the leader
-//! alone; data on k nodes can be lost only by k nodes. A promise therefore names, with each hazard,
-//! whom it must befall ([`Whose`]), and a run records whom each hazard befell and when
-//! ([`Incident`]). Which nodes led is known at the end of the run.
+//! A promise seldom depends on all nodes. Data that only the leader has is lost only by the leader;
+//! data on k nodes is lost only by k nodes. So a promise names, with each hazard, whom it must
+//! befall ([`Whose`]), and a run records whom each hazard befell and when ([`Incident`]). Which
+//! nodes led is known at the end of the run.
 
 use std::fmt;
 use strum::{IntoStaticStr, VariantArray};
@@ -12,7 +12,7 @@ use crate::id::{ClientId, NodeId, NodeSet};
 use crate::named::Named;
 use crate::time::Time;
 
-/// Something that may go wrong. It voids the promises that do not allow for it.
+/// Something that may go wrong, and that voids promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
 #[repr(u8)]
 #[strum(serialize_all = "kebab-case")]
@@ -41,7 +41,7 @@ pub enum Hazard {
 }
 
 impl Hazard {
-    /// What happened, without the victim, as the end of "because ..".
+    /// What happened, without the victim, to follow "because".
     #[must_use]
     pub const fn phrase(self) -> &'static str {
         match self {
@@ -58,7 +58,7 @@ impl Hazard {
         }
     }
 
-    /// What happened, as the words after the victim's name.
+    /// What happened, to follow the victim's name.
     const fn befell(self) -> &'static str {
         match self {
             Self::MessageLost => "sent a message that was lost or blocked",
@@ -84,10 +84,9 @@ pub enum Whose {
     Leader,
     /// A client.
     Client,
-    /// More than this many nodes. They need not be hit at the same time: a node counts as hit to
-    /// the end of the run.
+    /// More than this many nodes, not necessarily at the same time.
     MoreThan(u16),
-    /// A node that led and at least this many others, which need not be hit at the same time.
+    /// A node that led and at least this many others, not necessarily at the same time.
     LeaderAnd(u16),
 }
 
@@ -111,7 +110,7 @@ impl Condition {
         self.hazards & (1 << hazard as u8) != 0
     }
 
-    /// The condition in words, each as the end of "unless ..".
+    /// The condition in words, each to follow "unless".
     fn phrases(self) -> Vec<String> {
         let any_of = || {
             let all: Vec<_> = self.hazards().map(Hazard::befell).collect();
@@ -152,13 +151,13 @@ impl Hazards {
     /// None.
     pub const NONE: Self = Self { conditions: [Condition::NONE; CONDITIONS] };
 
-    /// These hazards, whomever they befall.
+    /// These hazards, for anyone.
     #[must_use]
     pub fn of(hazards: &[Hazard]) -> Self {
         Self::NONE.and(Whose::Anyone, hazards)
     }
 
-    /// Adds these hazards where they befall `whose`.
+    /// Adds these hazards, for `whose`.
     #[must_use]
     pub fn and(mut self, whose: Whose, hazards: &[Hazard]) -> Self {
         let whose = match whose {
@@ -171,19 +170,14 @@ impl Hazards {
             | Whose::LeaderAnd(_) => whose,
         };
         let more = hazards.iter().fold(0, |set, hazard| set | 1 << *hazard as u8);
-        let fits = |condition: &&mut Condition| condition.whose == whose || condition.hazards == 0;
-        // With no room left, the hazards count whomever they befall, so less is promised.
-        let condition = match self.conditions.iter_mut().find(fits) {
-            Some(condition) => {
-                condition.whose = whose;
-                condition
-            }
-            None => {
-                self.conditions[0].whose = Whose::Anyone;
-                &mut self.conditions[0]
-            }
+        let fits = |condition: &Condition| condition.whose == whose || condition.hazards == 0;
+        // With no room left, the hazards count for anyone, so less is promised.
+        let (place, whose) = match self.conditions.iter().position(fits) {
+            Some(place) => (place, whose),
+            None => (0, Whose::Anyone),
         };
-        condition.hazards |= more;
+        let condition = &mut self.conditions[place];
+        *condition = Condition { whose, hazards: condition.hazards | more };
         self
     }
 
@@ -192,7 +186,7 @@ impl Hazards {
         self.conditions.into_iter().filter(|condition| condition.hazards != 0)
     }
 
-    /// What voids the promise in words, each as the end of "unless ..".
+    /// What voids the promise in words, each to follow "unless".
     #[must_use]
     pub fn phrases(self) -> Vec<String> {
         self.conditions().flat_map(Condition::phrases).collect()
@@ -241,7 +235,7 @@ pub enum Befallen {
 }
 
 impl Befallen {
-    /// The node that it befell: for a message the sender.
+    /// The node that it befell: the sender of a message.
     #[must_use]
     pub const fn node(self) -> Option<NodeId> {
         match self {
@@ -263,8 +257,7 @@ pub struct Incident {
 }
 
 impl Incident {
-    /// What happened to whom and when, as the end of "because ..". `name` gives the names of
-    /// clients.
+    /// What happened to whom and when, to follow "because". `name` gives the names of clients.
     #[must_use]
     pub fn phrase<'a>(&self, name: impl Fn(ClientId) -> &'a str) -> String {
         let what = self.hazard.befell();
@@ -283,7 +276,7 @@ impl Incident {
     }
 }
 
-/// What befell whom in a run. For each hazard and victim only the first time is kept.
+/// The incidents of a run. For each hazard and victim only the first is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Incidents {
     noted: Vec<Incident>,

@@ -13,7 +13,7 @@ pub struct Reply {
     /// Whether a write is answered although fewer followers acknowledged it than it asked for.
     pub degraded: bool,
     /// How many followers have acknowledged the write, and how many there are.
-    pub confirmations: Option<(u16, u16)>,
+    pub acknowledgements: Option<(u16, u16)>,
     /// The node that the client should ask instead: the leader.
     pub leader: Option<NodeId>,
 }
@@ -22,7 +22,7 @@ impl Reply {
     /// A reply with this outcome and nothing else.
     #[must_use]
     pub const fn of(outcome: Outcome) -> Self {
-        Self { outcome, degraded: false, confirmations: None, leader: None }
+        Self { outcome, degraded: false, acknowledgements: None, leader: None }
     }
 
     /// The refusal of an operation that the protocol does not support.
@@ -52,7 +52,7 @@ impl Reply {
             Outcome::Refused(failure) => format!("refused: {}", failure.name()),
             Outcome::Unknown(failure) => format!("outcome unknown: {}", failure.name()),
         };
-        if let Some((confirmed, followers)) = self.confirmations {
+        if let Some((confirmed, followers)) = self.acknowledgements {
             text += &format!(", confirmed by {confirmed} of {followers}");
         }
         if self.degraded {

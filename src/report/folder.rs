@@ -9,7 +9,6 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::names::Names;
 use crate::report::pictures::Drawn;
 use crate::report::{Report, history, json, nodes};
 use crate::run::RunResult;
@@ -29,12 +28,7 @@ pub struct FolderError {
 /// # Errors
 ///
 /// When a file cannot be written. The files before it are.
-pub fn write(
-    folder: &Path,
-    report: &Report,
-    result: &RunResult,
-    names: &Names,
-) -> Result<(), FolderError> {
+pub fn write(folder: &Path, report: &Report, result: &RunResult) -> Result<(), FolderError> {
     fs::create_dir_all(folder).map_err(|source| FolderError { path: folder.into(), source })?;
     file(&folder.join("result.json"), |out| {
         serde_json::to_writer_pretty(&mut *out, &json::run(report))?;
@@ -43,11 +37,11 @@ pub fn write(
     file(&folder.join("nodes.json"), |out| {
         serde_json::to_writer_pretty(
             &mut *out,
-            &nodes::nodes(&result.finals, &result.states, &result.history, names),
+            &nodes::nodes(&result.finals, &result.states, &result.history),
         )?;
         out.write_all(b"\n")
     })?;
-    file(&folder.join("history.jsonl"), |out| history::write(&result.history, names, out))?;
+    file(&folder.join("history.jsonl"), |out| history::write(&result.history, out))?;
     let trace = folder.join("trace.txt");
     match &result.trace {
         Some(text) => file(&trace, |out| out.write_all(text.as_bytes())),
@@ -134,12 +128,12 @@ mod tests {
         let (config, mut result) = sample::run();
         let (report, _) = Report::of("quickstart", &config, &result);
         result.trace = Some("a line\n".to_owned());
-        write(&folder, &report, &result, &config.names).unwrap();
+        write(&folder, &report, &result).unwrap();
         assert_eq!(names_in(&folder), ["history.jsonl", "nodes.json", "result.json", "trace.txt"]);
         assert_eq!(fs::read_to_string(folder.join("trace.txt")).unwrap(), "a line\n");
         result.trace = None;
         fs::write(folder.join("notes"), "mine").unwrap();
-        write(&folder, &report, &result, &config.names).unwrap();
+        write(&folder, &report, &result).unwrap();
         assert_eq!(names_in(&folder), ["history.jsonl", "nodes.json", "notes", "result.json"]);
     }
 
@@ -149,7 +143,7 @@ mod tests {
         fs::create_dir(home.path().join("result.json")).unwrap();
         let (config, result) = sample::run();
         let (report, _) = Report::of("quickstart", &config, &result);
-        let error = write(home.path(), &report, &result, &config.names).unwrap_err();
+        let error = write(home.path(), &report, &result).unwrap_err();
         assert!(error.to_string().contains("result.json"), "{error}");
         assert_eq!(names_in(home.path()), ["result.json"], "what was half written is gone");
     }

@@ -13,7 +13,7 @@
 //! - `version` is `timestamp@node#sequence`. A write has one when a node accepted it, even if its
 //!   client never learned of that.
 //! - `node` is the node that answered. `degraded` says whether a write was answered with fewer
-//!   confirmations than it asked for.
+//!   acknowledgements than it asked for.
 //!
 //! These keys are there only if they apply:
 //!
@@ -21,7 +21,7 @@
 //! - `contested`: a list of `node`, `accepted_ns` and `answered_ns`, of a write that a node
 //!   accepted and answered with ok while another node led, too. The client may not have got the
 //!   answer.
-//! - `confirmations`: followers that confirmed, as in `"2 of 5"`.
+//! - `confirmations`: followers that acknowledged, as in `"2 of 5"`.
 //! - `existed`: whether a deleted key existed.
 //! - `leader`: the leader that a refusal named.
 //! - `written_by`: the operations that wrote what a read found, shaped as `value` is. Versions do
@@ -44,9 +44,10 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::history::{
-    ContestedWrite, Entry, Function, History, HistoryEvent, Item, NemesisEvent, Status, Writers,
+    Content, ContestedWrite, Entry, Function, History, HistoryEvent, Item, KeyEffect, NemesisEvent,
+    Status, Writers,
 };
-use crate::id::{KeyId, NodeId, OpId, Value, Version};
+use crate::id::{NodeId, OpId, Value, Version};
 use crate::named::Named;
 use crate::names::Names;
 
@@ -93,14 +94,13 @@ struct EventLine<'a> {
 
 /// What few operations have, by operation. The line of the completion takes it.
 #[derive(Default)]
-struct Besides<'a> {
+struct Besides {
     contested: BTreeMap<OpId, Vec<Contested>>,
     attempts: BTreeMap<OpId, Vec<Shown<Version>>>,
-    cleared: BTreeMap<OpId, BTreeMap<&'a str, Vec<Shown<Version>>>>,
 }
 
-impl<'a> Besides<'a> {
-    fn of(history: &History, names: &'a Names) -> Self {
+impl Besides {
+    fn of(history: &History) -> Self {
         let mut besides = Self::default();
         for ContestedWrite { op, node, accepted_at, answered_at } in history.contested() {
             let (accepted_ns, answered_ns) = (accepted_at.nanos(), answered_at.nanos());
@@ -109,10 +109,6 @@ impl<'a> Besides<'a> {
         }
         for (op, version) in history.other_versions() {
             besides.attempts.entry(*op).or_default().push(Shown(*version));
-        }
-        for (op, key, version) in history.cleared() {
-            let keys = besides.cleared.entry(*op).or_default();
-            keys.entry(names.key(*key)).or_default().push(Shown(*version));
         }
         besides
     }
@@ -140,11 +136,11 @@ impl<T: std::fmt::Display> Serialize for Shown<T> {
 /// # Errors
 ///
 /// When `out` does not take it.
-pub fn write(history: &History, names: &Names, out: &mut impl io::Write) -> io::Result<()> {
-    let writers = Writers::of(history);
+pub fn write(history: &History, out: &mut impl io::Write) -> io::Result<()> {
+    let (names, writers) = (history.names(), Writers::of(history));
     let mut text = Vec::with_capacity(CHUNK + 1024);
     let mut process = String::new();
-    let mut besides = Besides::of(history, names);
+    let mut besides = Besides::of(history);
     for event in history.events() {
         let line = match event {
             HistoryEvent::Invoke(op) => {
@@ -158,8 +154,7 @@ pub fn write(history: &History, names: &Names, out: &mut impl io::Write) -> io::
                 EventLine {
                     contested: besides.contested.remove(&op).unwrap_or_default(),
                     attempts: besides.attempts.remove(&op).unwrap_or_default(),
-                    cleared: besides.cleared.remove(&op).unwrap_or_default(),
-                    ..completion(op, entry, (history, &writers), names, &process)
+                    ..completion(op, entry, history, &writers, &process)
                 }
             }
             HistoryEvent::Nemesis(index) => act(&history.nemesis()[index], names),
@@ -203,12 +198,12 @@ fn invocation<'a>(op: OpId, entry: &Entry, names: &'a Names, process: &'a str) -
 fn completion<'a>(
     op: OpId,
     entry: &Entry,
-    (history, writers): (&History, &Writers<'_>),
-    names: &'a Names,
+    history: &'a History,
+    writers: &Writers<'_>,
     process: &'a str,
 ) -> EventLine<'a> {
-    let found = (history.contents(op), history.elements(op));
-    let (contents, elements) = found;
+    let names = history.names();
+    let (contents, elements) = (history.contents(op), history.elements(op));
     let value = match entry.function {
         Function::List | Function::ReadAll => {
             contents.map(|items| contents_value(entry.function, items, names))
@@ -221,7 +216,7 @@ fn completion<'a>(
         }
     };
     let confirmations =
-        (entry.followers > 0).then(|| format!("{} of {}", entry.confirmations, entry.followers));
+        (entry.followers > 0).then(|| format!("{} of {}", entry.acknowledgements, entry.followers));
     EventLine {
         time_ns: entry.completed_at.nanos(),
         event: entry.status.name(),
@@ -237,46 +232,56 @@ fn completion<'a>(
         confirmations,
         existed: entry.existed,
         leader: entry.leader.map(Shown),
-        written_by: written_by(entry, found, (writers, names)),
+        written_by: written_by(op, history, writers),
         versions: contents.map(|items| versions(items, names)).unwrap_or_default(),
         over: over(op, entry, history, writers),
+        cleared: cleared(op, history),
         ..EventLine::default()
     }
 }
 
 /// The operations that wrote what a read found, in the shape of its value.
-fn written_by(
-    entry: &Entry,
-    (contents, elements): (Option<&[Item]>, Option<&[Value]>),
-    (writers, names): (&Writers<'_>, &Names),
-) -> Option<Json> {
-    let by = |key: KeyId, value: Value, version: Version| -> Json {
-        writers.found(entry, key, value, version).map(|op| op.0).into()
-    };
-    let of_element = |key: KeyId, value: &Value| -> Json {
-        writers.found_element(entry, key, *value).map(|op| op.0).into()
-    };
-    match (entry.function, elements) {
-        (Function::ReadAll, _) => {
-            let item = |item: &Item| {
-                let (value, version) = (item.value?, item.version?);
-                let by = match &item.elements {
-                    Some(list) => list.iter().map(|one| of_element(item.key, one)).collect(),
-                    None => by(item.key, value, version),
-                };
-                Some((names.key(item.key).to_owned(), by))
-            };
-            Some(Json::Object(contents?.iter().filter_map(item).collect()))
+fn written_by(op: OpId, history: &History, writers: &Writers<'_>) -> Option<Json> {
+    let (entry, names) = (history.entry(op), history.names());
+    let by = |effect: KeyEffect<'_>| -> Option<Json> {
+        let of_element = |value: &Value| -> Json {
+            writers.found_element(entry, effect.key, *value).map(|op| op.0).into()
+        };
+        match effect.found()? {
+            Content::Value(value) => {
+                let writer = writers.found(entry, effect.key, value, effect.version?);
+                Some(writer.map(|op| op.0).into())
+            }
+            Content::List { elements, .. } => Some(elements.iter().map(of_element).collect()),
+            Content::Key | Content::Nothing => None,
         }
-        (Function::Get, Some(elements)) => {
-            Some(elements.iter().map(|element| of_element(entry.key, element)).collect())
+    };
+    let mut effects = history.effects(op);
+    match entry.function {
+        Function::ReadAll if history.contents(op).is_some() => {
+            let by = |effect: KeyEffect<'_>| Some((names.key(effect.key).to_owned(), by(effect)?));
+            Some(Json::Object(effects.filter_map(by).collect()))
         }
-        (Function::Get, None) => Some(by(entry.key, entry.value?, entry.version?)),
-        (
-            Function::Put | Function::Delete | Function::List | Function::Clear | Function::Append,
-            _,
-        ) => None,
+        Function::Get => effects.next().and_then(by),
+        Function::Put
+        | Function::Delete
+        | Function::List
+        | Function::ReadAll
+        | Function::Clear
+        | Function::Append => None,
     }
+}
+
+/// The keys that a clear removed, each with the versions of its removal.
+fn cleared(op: OpId, history: &History) -> BTreeMap<&str, Vec<Shown<Version>>> {
+    let names = history.names();
+    let mut cleared: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    if history.entry(op).function == Function::Clear {
+        for KeyEffect { key, version, .. } in history.effects(op) {
+            cleared.entry(names.key(key)).or_default().extend(version.map(Shown));
+        }
+    }
+    cleared
 }
 
 /// The versions that a read of everything found. A list of keys has none.
@@ -358,9 +363,9 @@ mod tests {
 
     #[test]
     fn every_kind_of_line_is_as_documented() {
-        let (config, result) = sample::run();
+        let (_, result) = sample::run();
         let mut out = Vec::new();
-        write(&result.history, &config.names, &mut out).unwrap();
+        write(&result.history, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         let put = r#""op":0,"f":"put","key":"city","value":"Raleigh""#;
@@ -395,8 +400,7 @@ mod tests {
     #[test]
     fn a_read_that_found_nothing_where_the_leader_was_named_says_so() {
         use crate::id::{ClientId, KeyId};
-        let (config, _) = sample::run();
-        let mut history = History::with_capacity(2);
+        let mut history = History::with_capacity(2, sample::names());
         for leader in [Some(NodeId(0)), None] {
             let get = crate::operation::Operation::Get { key: KeyId(0), quorum: None };
             let at = crate::time::Time::ZERO;
@@ -404,7 +408,7 @@ mod tests {
             history.complete(op, at, Status::Ok, |entry| entry.leader = leader);
         }
         let mut out = Vec::new();
-        write(&history, &config.names, &mut out).unwrap();
+        write(&history, &mut out).unwrap();
         let errors: Vec<Json> = String::from_utf8(out)
             .unwrap()
             .lines()

@@ -3,19 +3,20 @@
 use crate::config::{Config, DiskFault, FaultAction, HealWhat, Target};
 use crate::id::NodeId;
 use crate::metrics::Impact;
+use crate::names::Names;
 use crate::report::layout::moment;
 
-/// A line for each strike that hit nobody, in order of time.
-pub(super) fn idle_faults(config: &Config, impacts: &[Impact]) -> Vec<String> {
+/// A line for each fault that hit nobody, in order of time.
+pub(super) fn idle_faults(config: &Config, names: &Names, impacts: &[Impact]) -> Vec<String> {
     let line = |impact: &Impact| {
-        let name = config.names.fault(impact.fault);
+        let name = names.fault(impact.fault);
         let fault = config.faults.iter().find(|fault| fault.id == impact.fault)?;
-        Some(format!("{name} hits nobody at {}: {}", moment(impact.at), why(&fault.action, config)))
+        Some(format!("{name} hits nobody at {}: {}", moment(impact.at), why(&fault.action, names)))
     };
     impacts.iter().filter(|impact| impact.hits_nobody).filter_map(line).collect()
 }
 
-fn why(action: &FaultAction, config: &Config) -> String {
+fn why(action: &FaultAction, names: &Names) -> String {
     match action {
         FaultAction::Crash(target) | FaultAction::Pause(target) => lacks(target, "down", "up"),
         FaultAction::Restart { target, .. } => lacks(target, "up", "down"),
@@ -38,7 +39,7 @@ fn why(action: &FaultAction, config: &Config) -> String {
         }
         FaultAction::Heal(HealWhat::Network) => "no fault is on the network".to_owned(),
         FaultAction::Heal(HealWhat::Fault(fault)) => {
-            format!("{} is not on", config.names.fault(*fault))
+            format!("{} is not on", names.fault(*fault))
         }
         FaultAction::Partition(_) | FaultAction::MajoritiesRing => {
             "all nodes reach one another as before".to_owned()

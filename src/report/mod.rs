@@ -17,6 +17,7 @@ use crate::property::Incident;
 use crate::run::{Expectation, RunResult, RunVerdict};
 use crate::time::{Span, Time};
 
+pub mod check;
 pub mod diff;
 pub mod explain;
 pub mod files;
@@ -121,7 +122,7 @@ pub struct OperationCounts {
     pub fail: u64,
     /// Those whose outcome is unknown, including pending ones.
     pub info: u64,
-    /// Ok, but with fewer confirmations than asked for.
+    /// Ok, but with fewer acknowledgements than asked for.
     pub degraded: u64,
     /// Arrivals of an open loop that found no free client and were never invoked.
     pub unserved: Unserved,
@@ -201,7 +202,8 @@ impl Report {
     #[must_use]
     pub fn of(scenario: &str, config: &Config, result: &RunResult) -> (Self, Lengths) {
         let mut lengths = Lengths::of(&result.history);
-        let voided = |incident: &Incident| incident.phrase(|id| config.names.client(id));
+        let names = result.history.names();
+        let voided = |incident: &Incident| incident.phrase(|id| names.client(id));
         let check = |report: &CheckReport| {
             let mut said = config.expect.checks.iter();
             let expected = said.find(|(property, _)| *property == report.property);
@@ -213,7 +215,7 @@ impl Report {
             }
         };
         let fault = |act: &NemesisEvent| FaultAct {
-            fault: act.fault.map(|id| config.names.fault(id).to_owned()),
+            fault: act.fault.map(|id| names.fault(id).to_owned()),
             starts: act.starts,
             at: act.at,
             what: act.what.clone(),
@@ -235,7 +237,7 @@ impl Report {
             faults: result.history.nemesis().iter().map(fault).collect(),
             never: never_started(config, &result.history),
             last_write: result.last_write,
-            warnings: idle::idle_faults(config, &result.impacts),
+            warnings: idle::idle_faults(config, names, &result.impacts),
             settlement: result.settlement.clone(),
             expectations: result.expectations.clone(),
         };

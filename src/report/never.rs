@@ -23,7 +23,7 @@ pub(super) fn never_started(config: &Config, history: &History) -> Vec<NeverStar
     });
     let started = |id| history.nemesis().iter().any(|act| act.starts && act.fault == Some(id));
     let never = waiting.filter(|(id, _)| !started(*id)).map(|(id, trigger)| NeverStarted {
-        fault: config.names.fault(id).to_owned(),
+        fault: history.names().fault(id).to_owned(),
         why: why(&trigger, config),
     });
     never.collect()

@@ -24,13 +24,8 @@ use crate::time::Time;
 
 /// The status of the nodes at the `end`, and of those in `states`.
 #[must_use]
-pub fn nodes(
-    end: &[NodeSnapshot],
-    states: &[(Time, NodeSnapshot)],
-    history: &History,
-    names: &Names,
-) -> Value {
-    let writers = Writers::of(history);
+pub fn nodes(end: &[NodeSnapshot], states: &[(Time, NodeSnapshot)], history: &History) -> Value {
+    let (names, writers) = (history.names(), Writers::of(history));
     let status = |node: &NodeSnapshot| status(node, &writers, names);
     let state =
         |(at, node): &(Time, NodeSnapshot)| with(json!({ "at_ns": at.nanos() }), status(node));
@@ -140,15 +135,15 @@ mod tests {
                 "peers": [], "blocked": [], "pending": [], "keys": 0, "tombstones": 0, "data": [],
             },
         ] });
-        let mut history = History::default();
+        let mut history = History::with_capacity(1, names.into());
         let put = Operation::Put { key: KeyId(0), value: Stamp::text(0), quorum: None };
         let put = history.invoke(Time::ZERO, Time::ZERO, Process::first(ClientId(0)), put);
         history.accept(put, version);
-        assert_eq!(nodes(&[up.clone(), down], &[], &history, &names), expected);
-        let states = nodes(&[], &[(Time::from_nanos(7), up)], &history, &names);
+        assert_eq!(nodes(&[up.clone(), down], &[], &history), expected);
+        let states = nodes(&[], &[(Time::from_nanos(7), up)], &history);
         assert_eq!(states["states"][0]["at_ns"], json!(7));
         assert_eq!(states["states"][0]["blocked"], json!(["n2"]));
         let paused = NodeSnapshot { paused: true, ..NodeSnapshot::new(NodeId(1), Role::Follower) };
-        assert_eq!(nodes(&[paused], &[], &history, &names)["end"][0]["health"], json!("paused"));
+        assert_eq!(nodes(&[paused], &[], &history)["end"][0]["health"], json!("paused"));
     }
 }

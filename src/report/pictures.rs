@@ -44,7 +44,7 @@ pub fn draw(
     let diagram = wanted.diagram.then(|| {
         let focus = match wanted.window {
             Some(window) => focus::chosen(window),
-            None => focus::focus(config, result, &whole, &faults),
+            None => focus::focus(result, &whole, &faults),
         };
         let chronicle = again(Some(focus.window));
         Diagram::of(run, &chronicle, &faults, &focus).draw()
@@ -66,10 +66,11 @@ mod tests {
         let seed = scenario.config.seed;
         let result = scenario.run(seed, RunOptions::default());
         let run = PlottedRun { scenario: "x", config: &scenario.config, result: &result };
-        let again = |window| scenario.protocol.chronicle(&scenario.config, seed, window);
+        let again =
+            |window| scenario.protocol.chronicle(&scenario.config, &scenario.names, seed, window);
         let whole = again(None);
         let faults = chronicle::faults(&scenario.config, &result.history, &whole);
-        let focus = focus::focus(&scenario.config, &result, &whole, &faults);
+        let focus = focus::focus(&result, &whole, &faults);
         let chronicle = again(Some(focus.window));
         [
             Timeline::of(&run, &whole, &faults).sketch(),

@@ -1,5 +1,7 @@
 //! A run made by hand, with one of everything that a report can show.
 
+use std::sync::Arc;
+
 use crate::check::{CheckReport, Verdict, Witness};
 use crate::config::{Config, Expect, ExpectedVerdict};
 use crate::digest::DigestValue;
@@ -16,19 +18,23 @@ use crate::time::{Span, Time};
 
 const CITY: KeyId = KeyId(0);
 
-/// Settings with the names that [`run`] refers to.
-pub(crate) fn config() -> Config {
+/// The names that [`run`] refers to.
+pub(crate) fn names() -> Arc<Names> {
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    Arc::new(Names {
+        keys: texts(&["city"]),
+        values: texts(&["Raleigh"]),
+        clients: texts(&["c1", "c2"]),
+        faults: texts(&["split"]),
+    })
+}
+
+/// The settings of [`run`].
+pub(crate) fn config() -> Config {
     let mut config = Config {
         title: "A partition, and what it costs".to_owned(),
         duration: Span::from_secs(30),
         settle: Span::from_secs(30),
-        names: Names {
-            keys: texts(&["city"]),
-            values: texts(&["Raleigh"]),
-            clients: texts(&["c1", "c2"]),
-            faults: texts(&["split"]),
-        },
         expect: Expect {
             checks: vec![(Property::Durability, ExpectedVerdict::Violation)],
             ..Expect::default()
@@ -104,14 +110,14 @@ fn version() -> Version {
 
 fn history() -> History {
     let ms = |ms: u64| Time::from_nanos(ms * 1_000_000);
-    let mut history = History::with_capacity(8);
+    let mut history = History::with_capacity(8, names());
     let raleigh = Value::text(0);
     let put = Operation::Put { key: CITY, value: raleigh, quorum: None };
     let first = history.invoke(ms(1), ms(1), Process::first(ClientId(0)), put);
     history.complete(first, ms(101), Status::Ok, |entry| {
         entry.version = Some(version());
         entry.node = Some(NodeId(0));
-        (entry.confirmations, entry.followers) = (1, 2);
+        (entry.acknowledgements, entry.followers) = (1, 2);
     });
     history.act(ms(10_000), Some(FaultId(0)), true, "partition n1 | n2 n3".to_owned());
     let mut complete = |at: u64, process, operation, status, fill: &dyn Fn(&mut Entry)| {

@@ -72,11 +72,12 @@ pub(super) fn evaluate(
         };
         all.extend(report.demands.iter().map(demand));
     }
+    let history = &finished.history;
     for (expected, snapshot) in config.expect.states.iter().zip(&finished.states) {
-        state(expected, snapshot, &config.names, &mut all);
+        state(expected, snapshot, history.names(), &mut all);
     }
     for (scripted, op) in config.script.iter().zip(&finished.script) {
-        answer(scripted, *op, (&finished.history, &config.names), &mut all);
+        answer(scripted, *op, history, &mut all);
     }
     all
 }
@@ -85,7 +86,7 @@ fn expectation(name: String, expected: &str, found: &str) -> Expectation {
     judged(name, expected == found, found)
 }
 
-/// An expectation that is met or not; what was found is told if it is not.
+/// An expectation; `found` is kept only if it is not met.
 fn judged(name: String, met: bool, found: &str) -> Expectation {
     let found = if met { String::new() } else { found.to_owned() };
     Expectation { name, met, found, demanded_of: None }
@@ -135,18 +136,18 @@ fn value_text(value: Option<Value>, names: &Names) -> String {
     value.map_or_else(|| "absent".to_owned(), |value| names.value(value))
 }
 
-/// Compares each part of what a client must be told.
+/// Compares each part of the answer that a client must get.
 fn answer(
     scripted: &ScriptedOperation,
     op: Option<OpId>,
-    (history, names): (&History, &Names),
+    history: &History,
     all: &mut Vec<Expectation>,
 ) {
     let expect = &scripted.expect;
     if *expect == Answer::default() {
         return;
     }
-    let id = &scripted.id;
+    let (id, names) = (&scripted.id, history.names());
     let Some(op) = op else {
         all.push(judged(format!("{id} is answered"), false, "it was never invoked"));
         return;
@@ -157,7 +158,7 @@ fn answer(
         all.push(expectation(format!("{id} {what} = {wanted}"), wanted, found));
     };
     if let Some(status) = expect.status {
-        // Why it failed is told only where it should not have.
+        // The reason of a failure is shown only if it was not expected.
         let (wanted, found) = (status.name(), entry.status.name());
         compare("status", wanted, if wanted == found { wanted } else { &reason });
     }
@@ -170,8 +171,8 @@ fn answer(
     if let Some(degraded) = expect.degraded {
         compare("degraded", &degraded.to_string(), &entry.degraded.to_string());
     }
-    if let Some((confirmed, followers)) = expect.confirmations {
-        let found = format!("{} of {}", entry.confirmations, entry.followers);
+    if let Some((confirmed, followers)) = expect.acknowledgements {
+        let found = format!("{} of {}", entry.acknowledgements, entry.followers);
         compare("confirmations", &format!("{confirmed} of {followers}"), &found);
     }
     if let Some(error) = expect.error {

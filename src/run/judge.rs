@@ -1,7 +1,10 @@
 //! A run played to its end, and what the checkers say of it.
 
+use std::sync::Arc;
+
 use crate::check::{self, CheckReport, Evidence};
 use crate::config::Config;
+use crate::names::Names;
 use crate::protocol::Protocol;
 use crate::sim::queue::{CalendarQueue, HeapQueue};
 use crate::sim::{Event, Finished, NoteOptions, Simulation};
@@ -18,6 +21,7 @@ pub(crate) struct Judged {
 /// Simulates `config` with a protocol's `settings` under `seed`, and checks the run.
 pub(crate) fn play<P: Protocol>(
     config: &Config,
+    names: &Arc<Names>,
     settings: &P::Config,
     seed: u64,
     options: RunOptions,
@@ -28,7 +32,7 @@ pub(crate) fn play<P: Protocol>(
         last_write: !options.without_last_write,
         ..NoteOptions::default()
     };
-    let finished = simulate::<P>(config, settings, seed, options.queue, notes);
+    let finished = simulate::<P>(config, names, settings, seed, options.queue, notes);
     check::<P>(config, settings, seed, finished)
 }
 
@@ -49,6 +53,7 @@ pub(super) fn check<P: Protocol>(
 /// Simulates a run to its end and checks nothing.
 pub(crate) fn simulate<P: Protocol>(
     config: &Config,
+    names: &Arc<Names>,
     settings: &P::Config,
     seed: u64,
     queue: QueueKind,
@@ -56,10 +61,11 @@ pub(crate) fn simulate<P: Protocol>(
 ) -> Finished {
     match queue {
         QueueKind::Calendar => {
-            Simulation::<P, CalendarQueue<Event<P>>>::new(config, settings, seed, notes).run()
+            Simulation::<P, CalendarQueue<Event<P>>>::new(config, names, settings, seed, notes)
+                .run()
         }
         QueueKind::Heap => {
-            Simulation::<P, HeapQueue<Event<P>>>::new(config, settings, seed, notes).run()
+            Simulation::<P, HeapQueue<Event<P>>>::new(config, names, settings, seed, notes).run()
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the client of a scripted operation must be told.
+//! `expect` of a scripted operation: the answer that its client must get.
 
 use serde_json::json;
 use toml::{Table, Value as Toml};
@@ -12,7 +12,7 @@ use super::keys::{
 use crate::config::{Answer, Expected};
 use crate::id::{KeyId, NodeId, Value};
 
-/// The parts of an answer that only some operations can have, and which.
+/// The parts of an answer that only some operations have, with these operations.
 const PARTS_OF_ANSWERS: [(&str, &[&str]); 8] = [
     ("value", &["get"]),
     ("absent", &["get"]),
@@ -24,7 +24,7 @@ const PARTS_OF_ANSWERS: [(&str, &[&str]); 8] = [
     ("all", &["read-all"]),
 ];
 
-/// Refuses to expect of an operation of this kind what its answers never have.
+/// Refuses expectations that no answer to an operation of this kind can meet.
 pub(super) fn fits(operation: &TableDecoder<'_>, kind: &str) -> Option<()> {
     let Some(expect) = operation.peek("expect") else { return Some(()) };
     let mut fits = Some(());
@@ -70,7 +70,7 @@ pub(super) fn section() -> Section<Answer> {
         /// Whether the answer was marked degraded.
         "degraded" => answer.degraded, boolean().some();
         /// How many followers had confirmed, of how many.
-        "confirmations" => answer.confirmations, confirmations().some();
+        "confirmations" => answer.acknowledgements, acknowledgements().some();
         /// Why it did not complete ok.
         "error" => answer.error, named().some();
         /// Whether the key was absent on a follower that named the leader: a write may not have
@@ -111,7 +111,7 @@ fn can_take_that_long(draft: &Draft<Answer>, table: &mut TableDecoder<'_>) -> Op
     Some(())
 }
 
-/// The shape of a text that may be anything.
+/// The shape of any text.
 pub(super) fn text_shape() -> ValueShape {
     ValueShape::new(json!({ "type": "string" }), "a text", "\"x\"")
 }
@@ -149,7 +149,7 @@ fn pairs() -> Format<Vec<(KeyId, Value)>> {
     })
 }
 
-/// A node, or `none`; left out for anything.
+/// A node, or `none`; no expectation if the key is left out.
 pub(super) fn expected_node() -> Format<Expected<NodeId>> {
     node().or_word("none").convert(
         |node| node.map_or(Expected::Nothing, Expected::Is),
@@ -194,19 +194,19 @@ pub(super) fn encode_value(value: Expected<Value>, texts: &Texts<'_>, table: &mu
 }
 
 /// `"2 of 5"`.
-fn confirmations() -> Format<(u16, u16)> {
+fn acknowledgements() -> Format<(u16, u16)> {
     let schema = json!({
         "type": "string",
         "pattern": "^[0-9]+ of [0-9]+$",
         "examples": ["2 of 5"],
     });
     let shape = ValueShape::new(schema, "a number of how many", "\"1 of 2\"");
-    Format::new(shape, decode_confirmations, |(confirmed, followers)| {
+    Format::new(shape, decode_acknowledgements, |(confirmed, followers)| {
         format!("{confirmed} of {followers}").into()
     })
 }
 
-fn decode_confirmations(element: &Element<'_>) -> Option<(u16, u16)> {
+fn decode_acknowledgements(element: &Element<'_>) -> Option<(u16, u16)> {
     let text = element.text()?;
     let followers = element.nodes() - 1;
     let parsed = text.split_once(" of ").and_then(|(confirmed, all)| {

@@ -1,8 +1,7 @@
-//! `[[change]]`: settings that change on the way.
+//! `[[change]]`: settings that change during the run.
 //!
-//! A change is put into the tree of the file like an argument, on top of the changes before it, and
-//! the tree is decoded again: what may be written in the file may be written in a change, with the
-//! same meaning.
+//! A change is applied to the file's tree like an argument, after the changes before it, and the
+//! tree is decoded again. So a key means the same in a change as in the file.
 
 use serde_json::json;
 use toml::{Table, Value};
@@ -46,7 +45,7 @@ pub(super) fn declared() -> Vec<Declaration> {
 
 /// A change as an entry of `[[change]]`.
 pub(super) fn encode(change: &Change) -> Value {
-    // The texts were made from values, so they parse; one made by hand that does not stays a text.
+    // Decoding made the texts from values, so they parse. Others, made by hand, stay texts.
     let value = |text: &String| {
         toml::from_str::<Table>(&format!("value = {text}"))
             .ok()
@@ -60,14 +59,14 @@ pub(super) fn encode(change: &Change) -> Value {
     Value::Table(keys.map(|(key, value)| (key.to_owned(), value)).into_iter().collect())
 }
 
-/// A change as written.
+/// A change as written, its settings not yet decoded.
 pub(super) struct WrittenChange<'a> {
     at: Time,
     place: Loc,
     set: Vec<(Vec<Segment>, &'a str, &'a Node)>,
 }
 
-/// Every `[[change]]` as written, in time order; its settings are not yet decoded.
+/// Every `[[change]]` as written, in time order.
 pub(super) fn written<'a>(
     table: &mut TableDecoder<'a>,
     has_workload: bool,
@@ -80,7 +79,7 @@ pub(super) fn written<'a>(
     Some(written)
 }
 
-/// The changes on top of `root`, which decoded to `config` without a mistake.
+/// Decodes the changes on top of `root`, which decoded to `config` without a mistake.
 pub(super) fn apply(
     written: &[WrittenChange<'_>],
     root: &Node,
@@ -109,7 +108,7 @@ pub(super) fn apply(
             scope.sink.push(Problem::new(change.place, title, label));
             return None;
         }
-        // Names were given by the workload of the file: how many there are cannot change.
+        // The workload of the file named keys and clients, so their numbers cannot change.
         workload = workload.zip(load).map(|(before, load)| Workload {
             clients: before.clients,
             keys: before.keys,
@@ -149,7 +148,7 @@ fn change<'a>(
     Some(WrittenChange { at: at?, place, set: set? })
 }
 
-/// The path, when it is one that may change.
+/// The path, if it is one that may change.
 fn settable(key: &str, at: Loc, has_workload: bool, element: &Element<'_>) -> Option<Vec<Segment>> {
     let path = set::path_of_key(key, at, element.sink())?;
     let keys: Vec<&str> = path.iter().map(|segment| segment.key.as_str()).collect();
@@ -209,8 +208,8 @@ fn decode_again(
     Some((network?, load.map_or(Some(None), |load| load.map(Some))?))
 }
 
-/// What the change sets, as texts that set the same on the exported scenario. There every link
-/// stands alone and inherits nothing, so links that became different are set as a whole.
+/// What the change sets, as texts that set the same on the exported scenario. A link there inherits
+/// nothing, so if any link changed, all links are set.
 fn canonical(
     change: &WrittenChange<'_>,
     before: &Network,

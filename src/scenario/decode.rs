@@ -1,9 +1,9 @@
 //! Reading a table key by key.
 //!
-//! A [`TableDecoder`] hands out the values of one table, as an [`Element`] each, and knows which
-//! keys were asked for; an [`Element`] reads itself as a length of time, a node, a choice. A
-//! mistake is noted where it is found and decoding goes on, so that one reading finds them all.
-//! `None` always means "a mistake was noted"; so ask for everything first and give up, with `?`,
+//! A [`TableDecoder`] hands out the values of one table, each as an [`Element`], and remembers
+//! which keys were read; the others are unknown keys. An [`Element`] reads itself as a length of
+//! time, a node, a choice. A mistake is noted where it is found, and decoding goes on, so one pass
+//! finds all mistakes. `None` always means that a mistake was noted: read every key first, use `?`
 //! last.
 
 use std::cell::RefCell;
@@ -25,7 +25,7 @@ pub(super) struct Scope<'a> {
     pub(super) sink: &'a Sink,
     pub(super) names: &'a RefCell<Interned>,
     pub(super) frame: Frame,
-    /// The protocol's kinds of message; `None` when the protocol is wrong and any may be.
+    /// The protocol's kinds of message; `None` when the protocol is wrong: then any name will do.
     pub(super) kinds: Option<&'static [&'static str]>,
 }
 
@@ -35,8 +35,8 @@ pub struct TableDecoder<'a> {
     entries: &'a [TreeEntry],
     at: Loc,
     path: String,
-    asked: Vec<String>,
-    /// Keys that are not there and should be, each with the mistake that this is.
+    read: Vec<String>,
+    /// Missing keys, any one of which would do, and the mistake to report.
     missing: Vec<(Vec<String>, Problem)>,
     scope: Scope<'a>,
 }
@@ -50,7 +50,7 @@ pub struct Element<'a> {
 }
 
 impl<'a> TableDecoder<'a> {
-    /// Reads `entries`, then notes the keys that nobody asked for.
+    /// Reads `entries`, then notes the keys that `decode` did not read.
     pub(super) fn read<T>(
         entries: &'a [TreeEntry],
         at: Loc,
@@ -62,7 +62,7 @@ impl<'a> TableDecoder<'a> {
             entries,
             at,
             path: path.to_owned(),
-            asked: Vec::new(),
+            read: Vec::new(),
             missing: Vec::new(),
             scope,
         };
@@ -71,11 +71,11 @@ impl<'a> TableDecoder<'a> {
         decoded.filter(|_| known)
     }
 
-    /// Notes the keys that nobody asked for, and those that are missing; whether there were none.
+    /// Notes unknown and missing keys; whether there were none.
     fn finish(self) -> bool {
-        let known = || self.asked.iter().map(String::as_str);
+        let known = || self.read.iter().map(String::as_str);
         let unknown: Vec<&TreeEntry> =
-            self.entries.iter().filter(|entry| !self.asked.contains(&entry.key)).collect();
+            self.entries.iter().filter(|entry| !self.read.contains(&entry.key)).collect();
         let place = match self.path.replace("[]", "").as_str() {
             "" => "at the top of a scenario".to_owned(),
             path => format!("in `{path}`"),
@@ -87,10 +87,10 @@ impl<'a> TableDecoder<'a> {
             self.scope.sink.push(problem.suggest(&entry.key, known(), "the keys here are"));
         }
         let clean = unknown.is_empty() && self.missing.is_empty();
-        // A protocol that nobody knows is one mistake, not two.
+        // An unknown protocol is one mistake, not an unknown key and a missing protocol.
         let is_unknown_protocol = self.path == "protocol" && !unknown.is_empty();
         for (keys, problem) in self.missing {
-            // A key that is there but misspelt is one mistake, not two.
+            // A misspelt key is one mistake, not an unknown key and a missing one.
             let names = || keys.iter().map(String::as_str);
             let is_meant =
                 |entry: &&TreeEntry| keys.is_empty() || nearest(&entry.key, names()).is_some();
@@ -112,7 +112,7 @@ impl<'a> TableDecoder<'a> {
         self.scope
     }
 
-    /// What is asked for from here on has to fit into this.
+    /// Sets the scope of the keys that are read from here on.
     pub(super) const fn set_scope(&mut self, scope: Scope<'a>) {
         self.scope = scope;
     }
@@ -131,7 +131,7 @@ impl<'a> TableDecoder<'a> {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
-    /// The value of `key`, if it is there, for a look without asking for it.
+    /// The value of `key`, if it is there; the key still counts as not read.
     pub(super) fn peek(&self, key: &str) -> Option<Element<'a>> {
         let entry = self.entry(key)?;
         Some(Element { node: &entry.node, scope: self.scope, path: String::new() })
@@ -140,9 +140,9 @@ impl<'a> TableDecoder<'a> {
     /// The value of `key`, if it is there.
     pub fn get(&mut self, key: &str) -> Option<Element<'a>> {
         let path = self.path_of(key);
-        if !self.asked.iter().any(|asked| asked == key) {
-            self.asked.push(key.to_owned());
-            self.scope.sink.asked(&path);
+        if !self.read.iter().any(|read| read == key) {
+            self.read.push(key.to_owned());
+            self.scope.sink.note_read(&path);
         }
         Some(Element { node: &self.entry(key)?.node, scope: self.scope, path })
     }
@@ -184,18 +184,16 @@ impl<'a> TableDecoder<'a> {
         key: &str,
         read: impl FnOnce(&Element<'a>) -> Option<T>,
     ) -> Option<T> {
-        let Some(element) = self.get(key) else {
-            return self.lacks(
-                &[key],
-                format!("`{key}` is missing"),
-                format!("needs a key `{key}`"),
-            );
-        };
-        read(&element)
+        match self.get(key) {
+            Some(element) => read(&element),
+            None => {
+                self.lacks(&[key], format!("`{key}` is missing"), format!("needs a key `{key}`"))
+            }
+        }
     }
 
-    /// Notes that the table lacks what any of `keys` would give it. That is no mistake of its own
-    /// where one of them is there, and misspelt.
+    /// Notes that the table needs one of `keys` and has none. It is not reported where an unknown
+    /// key looks like a misspelling of one of them.
     pub fn lacks<T>(
         &mut self,
         keys: &[&str],
@@ -207,8 +205,8 @@ impl<'a> TableDecoder<'a> {
         None
     }
 
-    /// Notes that the table says nothing of what it is for. That is no mistake of its own where it
-    /// has a key that nobody knows.
+    /// Notes that the table has none of the keys that would give it a meaning. It is not reported
+    /// where the table has an unknown key.
     pub fn says_nothing<T>(&mut self, title: &str, label: &str) -> Option<T> {
         self.lacks(&[], title, label)
     }
@@ -232,8 +230,8 @@ impl<'a> TableDecoder<'a> {
 
     /// Every key with its value, for a table whose keys are not fixed.
     pub fn entries(&mut self) -> Vec<(&'a str, Element<'a>)> {
-        self.scope.sink.asked(&format!("{}.*", self.path));
-        self.asked.extend(self.entries.iter().map(|entry| entry.key.clone()));
+        self.scope.sink.note_read(&format!("{}.*", self.path));
+        self.read.extend(self.entries.iter().map(|entry| entry.key.clone()));
         let element = |entry: &'a TreeEntry| {
             let path = format!("{}.*", self.path);
             (entry.key.as_str(), Element { node: &entry.node, scope: self.scope, path })
@@ -241,8 +239,8 @@ impl<'a> TableDecoder<'a> {
         self.entries.iter().map(element).collect()
     }
 
-    /// Notes a mistake of the table as a whole; `label` says what was expected. For `return
-    /// table.wrong(..)`.
+    /// Notes a mistake of the whole table; `label` says what was expected. Always `None`, for
+    /// `return table.wrong(..)`.
     pub fn wrong<T>(&self, title: impl Display, label: impl Display) -> Option<T> {
         self.scope.sink.push(Problem::new(self.at, title.to_string(), label.to_string()));
         None
@@ -253,9 +251,9 @@ impl<'a> TableDecoder<'a> {
         self.entry(key).map_or(self.at, |entry| entry.key_at)
     }
 
-    /// The only one of `keys` that is there, read by `read`, which is told its place in `keys`.
-    /// None or several is a mistake; `what` says of what there has to be one. Of several each is
-    /// read all the same, for its own mistakes.
+    /// The only one of `keys` that is there, read by `read`, which takes the key's index in `keys`.
+    /// None or several is a mistake; `what` names what the keys give. If there are several, each is
+    /// read all the same, to report its mistakes.
     pub fn exactly_one<T>(
         &mut self,
         keys: &[&str],
@@ -270,28 +268,19 @@ impl<'a> TableDecoder<'a> {
             return found.pop().and_then(|(_, read)| read);
         }
         let list = list_of(keys);
-        // In the order of the file, so that the first is "first".
+        // In file order.
         let mut places: Vec<(Loc, &str)> =
             found.iter().map(|(index, _)| (self.key_at(keys[*index]), keys[*index])).collect();
         places.sort();
-        let problem = match places.split_last() {
-            None => {
-                return self.lacks(
-                    keys,
-                    format!("{what} is missing"),
-                    format!("needs one of {list}"),
-                );
-            }
-            Some(((at, last), earlier)) => {
-                let title = format!("{what} is given {} times", places.len());
-                let mut problem = Problem::new(*at, title, format!("`{last}` contradicts it"));
-                for (at, key) in earlier {
-                    problem = problem.and(*at, format!("`{key}` is given here"));
-                }
-                problem.help(format!("give one of {list}"))
-            }
+        let Some(((at, last), earlier)) = places.split_last() else {
+            return self.lacks(keys, format!("{what} is missing"), format!("needs one of {list}"));
         };
-        self.scope.sink.push(problem);
+        let title = format!("{what} is given {} times", places.len());
+        let mut problem = Problem::new(*at, title, format!("`{last}` contradicts it"));
+        for (at, key) in earlier {
+            problem = problem.and(*at, format!("`{key}` is given here"));
+        }
+        self.scope.sink.push(problem.help(format!("give one of {list}")));
         None
     }
 
@@ -304,7 +293,7 @@ impl<'a> TableDecoder<'a> {
 }
 
 impl<'a> Element<'a> {
-    /// An element that is the file's root or stands alone.
+    /// An element outside any table: the file's root, or a value by itself.
     pub(super) fn new(node: &'a Node, scope: Scope<'a>, path: &str) -> Self {
         Self { node, scope, path: path.to_owned() }
     }
@@ -325,7 +314,7 @@ impl<'a> Element<'a> {
         self.scope.frame.nodes
     }
 
-    /// Notes a mistake at this value; `label` says what was expected. For `return
+    /// Notes a mistake at this value; `label` says what was expected. Always `None`, for `return
     /// element.wrong(..)`.
     pub fn wrong<T>(&self, title: impl Display, label: impl Display) -> Option<T> {
         self.scope.sink.push(Problem::new(self.node.at, title.to_string(), label.to_string()));
@@ -382,7 +371,7 @@ impl<'a> Element<'a> {
 
     /// Reads it as an array, each item by `read`.
     pub fn list<T>(&self, mut read: impl FnMut(&Self) -> Option<T>) -> Option<Vec<T>> {
-        // All are read before any is given up.
+        // Reads all items, to report the mistakes of each.
         let read: Vec<Option<T>> = self.items()?.iter().map(&mut read).collect();
         read.into_iter().collect()
     }
@@ -395,17 +384,14 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// Whether it is a string.
     pub(super) const fn is_string(&self) -> bool {
         matches!(self.node.value, Tree::Text(_))
     }
 
-    /// Whether it is a table.
     pub(super) const fn is_table(&self) -> bool {
         matches!(self.node.value, Tree::Table(_))
     }
 
-    /// Whether it is an array.
     pub(super) const fn is_array(&self) -> bool {
         matches!(self.node.value, Tree::Array(_))
     }
@@ -416,8 +402,7 @@ impl<'a> Element<'a> {
         matches!(&self.node.value, Tree::Text(found) if found == text)
     }
 
-    /// Reads it as a text that shows as one line: without control characters, though it may be
-    /// empty.
+    /// Reads it as a text of one line: without control characters; it may be empty.
     pub fn line(&self) -> Option<&'a str> {
         let text = self.text()?;
         if text.chars().any(char::is_control) {
@@ -444,7 +429,7 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// Reads it as `true`, for a key that is there or not.
+    /// Reads it as `true`, the only value of a key that is a flag.
     pub(super) fn only_true(&self) -> Option<()> {
         if self.boolean()? {
             return Some(());
@@ -482,7 +467,7 @@ impl<'a> Element<'a> {
     pub fn positive_number(&self) -> Option<f64> {
         let number = match &self.node.value {
             Tree::Float(number) => *number,
-            // Large integers lose their last digits, which no parameter of a distribution has.
+            // Large integers lose their last digits; no parameter of a distribution needs them.
             Tree::Integer(Some(number)) => *number as f64,
             _ => return self.mistyped("a number"),
         };
@@ -536,7 +521,7 @@ impl<'a> Element<'a> {
         self.quantity(units::bandwidth, "a bandwidth", "such as \"10MB/s\"")
     }
 
-    /// Reads it as the mean time between two of a rate: `"100/s"`.
+    /// Reads it as a rate: `"100/s"`.
     pub(super) fn rate(&self) -> Option<units::Rate> {
         self.quantity(units::rate, "a rate", "such as \"100/s\"")
     }

@@ -1,4 +1,4 @@
-//! Mistakes in a scenario: collected in one place, shown all at once, each as rustc shows its own.
+//! Mistakes in a scenario: collected in one place and shown all at once, in the style of rustc.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -38,14 +38,14 @@ struct Source {
 pub(super) struct Sources(Vec<Source>);
 
 impl Sources {
-    /// Adds a text; what to call it in a [`Loc`].
+    /// Adds a text; its index, for a [`Loc`].
     pub(super) fn add(&mut self, origin: &str, text: &str) -> usize {
         self.0.push(Source { origin: origin.to_owned(), text: text.to_owned() });
         self.0.len() - 1
     }
 
-    /// Adds the first text once more; what to call the copy in a [`Loc`]. A mistake there is shown
-    /// as in the first.
+    /// Adds a copy of the first text; its index, for a [`Loc`]. A mistake in the copy is shown as
+    /// one in the first.
     pub(super) fn copy_of_first(&mut self) -> usize {
         self.0.extend(self.0.first().cloned());
         self.0.len().saturating_sub(1)
@@ -63,12 +63,12 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    /// A mistake at a place; `label` says there what was expected.
+    /// A mistake at a place; `label`, shown there, says what was expected.
     pub(super) fn new(at: Loc, title: impl Into<String>, label: impl Into<String>) -> Self {
         Self { at: Some(at), label: label.into(), ..Self::nowhere(title) }
     }
 
-    /// A mistake that is at no place of a text.
+    /// A mistake without a place.
     pub(super) fn nowhere(title: impl Into<String>) -> Self {
         Self {
             title: title.into(),
@@ -79,21 +79,21 @@ impl Problem {
         }
     }
 
-    /// Another place that has to do with it.
+    /// The same with another place that it involves.
     #[must_use]
     pub(super) fn and(mut self, at: Loc, label: impl Into<String>) -> Self {
         self.others.push((at, label.into()));
         self
     }
 
-    /// What to do about it.
+    /// The same with a hint what to do.
     #[must_use]
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
         self.help.push(help.into());
         self
     }
 
-    /// "did you mean", when one of `known` is near to `wrong`.
+    /// The same with "did you mean", if one of `known` is near to `wrong`.
     #[must_use]
     pub(super) fn suggest_near<'a>(
         self,
@@ -106,12 +106,11 @@ impl Problem {
         }
     }
 
-    /// Where it is.
     pub(super) const fn place(&self) -> Option<Loc> {
         self.at
     }
 
-    /// "did you mean" when one of `known` is near to `wrong`, else the list of them.
+    /// The same with "did you mean", if one of `known` is near to `wrong`, else the list of them.
     #[must_use]
     pub(super) fn suggest<'a>(
         self,
@@ -127,11 +126,11 @@ impl Problem {
     }
 }
 
-/// Where decoders put mistakes, and the keys they asked for.
+/// Where decoders note mistakes and, for tests, the keys that they read.
 #[derive(Debug, Default)]
 pub(super) struct Sink {
     problems: RefCell<Vec<Problem>>,
-    asked: RefCell<Option<BTreeSet<String>>>,
+    read: RefCell<Option<BTreeSet<String>>>,
 }
 
 impl Sink {
@@ -146,22 +145,22 @@ impl Sink {
     }
 
     #[cfg(test)]
-    /// From now on notes the path of every key that is asked for.
+    /// From now on notes the path of every key that is read.
     pub(super) fn record_keys(&self) {
-        *self.asked.borrow_mut() = Some(BTreeSet::new());
+        *self.read.borrow_mut() = Some(BTreeSet::new());
     }
 
-    /// Notes that the key at `path` was asked for, if that is recorded.
-    pub(super) fn asked(&self, path: &str) {
-        if let Some(asked) = self.asked.borrow_mut().as_mut() {
-            asked.insert(path.to_owned());
+    /// Notes that the key at `path` was read, if that is recorded.
+    pub(super) fn note_read(&self, path: &str) {
+        if let Some(read) = self.read.borrow_mut().as_mut() {
+            read.insert(path.to_owned());
         }
     }
 
     #[cfg(test)]
     /// The paths noted since [`Sink::record_keys`].
     pub(super) fn into_keys(self) -> BTreeSet<String> {
-        self.asked.into_inner().unwrap_or_default()
+        self.read.into_inner().unwrap_or_default()
     }
 
     /// The mistakes.
@@ -178,13 +177,13 @@ const SHOWN: usize = 50;
 pub struct Diagnostics {
     sources: Sources,
     problems: Vec<Problem>,
-    /// Whether they are mistakes, or only what may not be meant.
     severity: Severity,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Severity {
     Mistake,
+    /// Right, but perhaps not intended.
     Warning,
 }
 
@@ -197,13 +196,12 @@ impl Diagnostics {
         Self { sources, problems, severity: Severity::Mistake }
     }
 
-    /// No mistake, but perhaps not meant.
+    /// A warning: no mistake, but perhaps not intended.
     pub(super) fn warning(sources: Sources, problem: Problem) -> Self {
         Self { sources, problems: vec![problem], severity: Severity::Warning }
     }
 
-    /// A mistake in an argument of a flag: where it is, what it is with a label for the place, and
-    /// what would help.
+    /// A mistake at a place of a flag's argument.
     pub(crate) fn of_argument(
         flag: &str,
         text: &str,
@@ -219,7 +217,7 @@ impl Diagnostics {
         Self { sources, problems: vec![problem], severity: Severity::Mistake }
     }
 
-    /// The same mistakes, each with a note of where they come from.
+    /// The same mistakes, each with a note.
     pub(crate) fn noting(mut self, note: &str) -> Self {
         self.problems = self.problems.into_iter().map(|problem| problem.help(note)).collect();
         self
@@ -266,7 +264,7 @@ impl Diagnostics {
         };
         let title = level.primary_title(problem.title.as_str());
         let mut group = Group::with_title(title);
-        // A place in another source than the first one's gets a snippet of its own.
+        // A place in another source gets a snippet of its own.
         if let Some(at) = problem.at {
             group = group.element(self.snippet(at.source, problem));
             let others: BTreeSet<usize> = problem.others.iter().map(|(at, _)| at.source).collect();

@@ -6,7 +6,7 @@ use super::words::VARIANTS;
 use crate::sampler::Distribution;
 use crate::time::Span;
 
-/// Those that a part of a mixture may have.
+/// The distributions that a part of a mixture may have.
 const PARTS: [&str; 6] = ["constant", "uniform", "exponential", "lognormal", "pareto", "quantiles"];
 
 impl<'a> Element<'a> {
@@ -111,8 +111,7 @@ fn quantiles(value: &Element<'_>) -> Option<Distribution> {
     })
 }
 
-/// A distribution as [`Element::distribution`] reads it: its variant and what that holds, always
-/// with both.
+/// A distribution as [`Element::distribution`] reads it: always a table of its variant.
 #[must_use]
 pub fn encode_distribution(distribution: &Distribution) -> toml::Value {
     let mut table = toml::Table::new();

@@ -1,10 +1,8 @@
-//! Whole scenario files as trees of TOML: the form in which scenarios are edited.
+//! Scenario files as trees of TOML, the form in which shrinking edits them.
 //!
-//! Shrinking takes things away from a scenario and changes its numbers, thousands of times, and
-//! asks each time what the rest does. That is easier said of a file than of the settings that it
-//! decodes to, where a name is an index and a default is a value like any other. A [`Document`] is
-//! such a file without the text: it decodes to what its text would decode to, without going through
-//! it.
+//! Shrinking removes parts of a scenario and changes numbers, thousands of times. That is easier in
+//! a file than in the settings that it decodes to, where names are indices and defaults look like
+//! any other value. A [`Document`] decodes to the same scenario as its text, without the text.
 
 use toml::{Table, Value};
 
@@ -12,6 +10,7 @@ use super::diagnostics::{Diagnostics, Loc};
 use super::tree::value_of;
 use super::{ConfiguredProtocol, Registry, Scenario, export, set};
 use crate::config::Config;
+use crate::names::Names;
 
 mod brief;
 mod decode;
@@ -26,13 +25,13 @@ pub use table::LISTS;
 
 /// A scenario file as a tree.
 ///
-/// A *path* names a key: its parts are joined by dots, and a part with a dot of its own is quoted,
-/// as in `--set`. A *leaf* is a key whose value is no table, or a distribution: `network.delay`.
-/// The items of a list ([`LISTS`]) are known by their *places*, counted from 0; paths of an item
-/// start in it: `put.key`.
+/// A *path* names a key: its parts are joined by dots, and a part that has a dot is quoted, as in
+/// `--set`. A *leaf* is a key whose value is not a table, or is a distribution: `network.delay`.
+/// The items of a list ([`LISTS`]) have *places*, counted from 0; the paths in an item start there:
+/// `put.key`.
 ///
-/// Editing leaves the document as it is and returns another. Whether that one is a scenario is told
-/// by [`Document::scenario`].
+/// Editing returns another document, which need not be a valid scenario: see
+/// [`Document::scenario`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {
     comment: Vec<String>,
@@ -40,16 +39,16 @@ pub struct Document {
 }
 
 impl Document {
-    /// The scenario with every setting explicit, but for clocks that are right.
+    /// The scenario with every setting explicit, except clocks without error.
     #[must_use]
     pub fn of(scenario: &Scenario) -> Self {
         Self { comment: Vec::new(), file: export::encode(scenario) }
     }
 
-    /// The same of settings that no file was read for; without a `[fuzz]`.
+    /// The same for settings that were not read from a file; without a `[fuzz]`.
     #[must_use]
-    pub fn of_settings(config: &Config, protocol: &dyn ConfiguredProtocol) -> Self {
-        Self { comment: Vec::new(), file: export::encode_settings(config, protocol, None) }
+    pub fn of_settings(config: &Config, names: &Names, protocol: &dyn ConfiguredProtocol) -> Self {
+        Self { comment: Vec::new(), file: export::encode_settings(config, names, protocol, None) }
     }
 
     /// The text of the file.
@@ -62,15 +61,15 @@ impl Document {
         format!("{}\n{text}", render::comment(&self.comment))
     }
 
-    /// The document with these lines as a comment at its top, in place of those it had. Lines are
-    /// not wrapped; what cannot stand in a comment, a control character, is replaced.
+    /// The document with these lines as the comment at its top. Lines are not wrapped; control
+    /// characters, which a comment cannot have, are replaced.
     #[must_use]
     pub fn with_comment(&self, lines: &[String]) -> Self {
         Self { comment: lines.to_vec(), file: self.file.clone() }
     }
 
-    /// The scenario that parsing the rendered text would give; `origin` is what diagnostics call
-    /// the file.
+    /// The scenario that parsing the rendered text would give; `origin` is the file's name in
+    /// diagnostics.
     ///
     /// # Errors
     ///
@@ -82,32 +81,29 @@ impl Document {
         }
     }
 
-    /// The scenario, as [`Document::scenario`] gives it, or nothing: for a caller who will not show
-    /// mistakes, since showing them takes several times as long as finding that there are some.
+    /// As [`Document::scenario`], but without the mistakes: finding that there are some is several
+    /// times as fast as showing them.
     #[must_use]
     pub fn try_scenario(&self, origin: &str, registry: &Registry) -> Option<Scenario> {
         decode(&self.file, registry).map(|decoded| Scenario::of_decoded(origin, decoded))
     }
 
-    /// The document without every key that says what holds anyway: its absence decodes to an equal
-    /// scenario.
+    /// The document without redundant keys: those without which it decodes to an equal scenario.
     ///
-    /// Keys are left out one by one, or many at once where all of them may go; of two keys of which
-    /// either may go, but not both, the later one stays. Distributions that are constant are
-    /// written as lengths of time. A document that is no scenario stays as it is.
+    /// If either of two keys may go, but not both, the later one stays. Constant distributions are
+    /// written as lengths of time. A document that is not a valid scenario stays as it is.
     #[must_use]
     pub fn brief(&self, registry: &Registry) -> Self {
         Self { comment: self.comment.clone(), file: brief::brief(&self.file, registry) }
     }
 
-    /// How many items a list has; none where there is no such list.
+    /// How many items a list has; 0 if there is no such list.
     #[must_use]
     pub fn count(&self, list: &str) -> usize {
         items(&self.file, list).map_or(0, Vec::len)
     }
 
-    /// The document without the items at these places of a list. Places that are not there are
-    /// passed over.
+    /// The document without the items at these places of a list. Other places are ignored.
     #[must_use]
     pub fn without(&self, list: &str, places: &[usize]) -> Self {
         let mut document = self.clone();
@@ -121,17 +117,13 @@ impl Document {
         document
     }
 
-    /// The leaves of an item, in order: path and value as a text of TOML; none where there is no
-    /// such item.
+    /// The leaves of an item, in order: paths, and values as TOML. Empty if there is no such item.
     #[must_use]
     pub fn item(&self, list: &str, place: usize) -> Vec<(String, String)> {
         let Some(item) = item(&self.file, list, place) else { return Vec::new() };
         let mut found = Vec::new();
         leaves_of(item, &mut Vec::new(), &|_, _| true, &mut found);
-        let text = |path: Vec<String>| {
-            let value = find(item, &path)?.to_string();
-            Some((joined(&path), value))
-        };
+        let text = |path: Vec<String>| Some((joined(&path), find(item, &path)?.to_string()));
         found.into_iter().filter_map(text).collect()
     }
 
@@ -145,15 +137,15 @@ impl Document {
         found.iter().map(|path| joined(path)).collect()
     }
 
-    /// The value at a path, as a text of TOML.
+    /// The value at a path, as TOML.
     #[must_use]
     pub fn get(&self, path: &str) -> Option<String> {
         find(&self.file, &parts(path)?).map(Value::to_string)
     }
 
-    /// The document with this value at a path, as `--set` puts it there: tables on the way are
-    /// made, what excludes the key goes, and a text that is no value of TOML is a string. A path
-    /// that is none changes nothing.
+    /// The document with this value at a path. As with `--set`, missing tables are made, keys that
+    /// exclude this one are removed, and text that is not a TOML value is a string. Invalid paths
+    /// are ignored.
     #[must_use]
     pub fn set(&self, path: &str, value: &str) -> Self {
         let mut document = self.clone();
@@ -163,8 +155,8 @@ impl Document {
         document
     }
 
-    /// The document without the key at a path, be it a leaf or a table. A table that has nothing
-    /// left goes too, but for `[cluster]` and the protocol's.
+    /// The document without the key at a path, a leaf or a table. Tables that this empties are
+    /// removed too, except `[cluster]` and the protocol's.
     #[must_use]
     pub fn without_key(&self, path: &str) -> Self {
         let mut document = self.clone();
@@ -174,14 +166,13 @@ impl Document {
         document
     }
 
-    /// The value at a path of an item, as a text of TOML.
+    /// The value at a path of an item, as TOML.
     #[must_use]
     pub fn get_in(&self, list: &str, place: usize, path: &str) -> Option<String> {
         find(item(&self.file, list, place)?, &parts(path)?).map(Value::to_string)
     }
 
-    /// The document with this value at a path of an item, as [`Document::set`] puts it. An item
-    /// that is not there changes nothing.
+    /// As [`Document::set`], at a path of an item. It changes nothing if there is no such item.
     #[must_use]
     pub fn set_in(&self, list: &str, place: usize, path: &str, value: &str) -> Self {
         let mut document = self.clone();
@@ -193,8 +184,7 @@ impl Document {
         document
     }
 
-    /// The document without the key at a path of an item. A table of the item that has nothing left
-    /// goes too.
+    /// As [`Document::without_key`], at a path of an item.
     #[must_use]
     pub fn without_in(&self, list: &str, place: usize, path: &str) -> Self {
         let mut document = self.clone();
@@ -205,7 +195,7 @@ impl Document {
     }
 }
 
-/// The parts of a path; `None` for a text that is none.
+/// The parts of a path; `None` if the text is not a path.
 fn parts(path: &str) -> Option<Vec<String>> {
     let nowhere = Loc { source: 0, start: 0, end: 0 };
     let segments = set::path(path, nowhere).ok()?;

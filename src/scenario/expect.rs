@@ -1,4 +1,4 @@
-//! `[expect]` and `[[expect.state]]`: what a run has to come to.
+//! `[expect]` and `[[expect.state]]`: the verdicts and states that a run must have.
 
 use std::sync::LazyLock;
 
@@ -38,8 +38,8 @@ pub(super) fn declared() -> Vec<Declaration> {
         .collect()
 }
 
-/// `[expect]`, a verdict a property, and `[[expect.state]]`. Without `bounds`, which were wrong,
-/// nobody can say what they suffice for.
+/// Reads `[expect]`: a verdict for each property, and `[[expect.state]]`. `bounds` are `None` if
+/// they have mistakes: then nothing is said of verdicts that depend on them.
 pub(super) fn decode(table: &mut TableDecoder<'_>, bounds: Option<&Bounds>) -> Option<Expect> {
     let mut checks = Vec::new();
     for property in Property::all() {
@@ -55,7 +55,7 @@ pub(super) fn decode(table: &mut TableDecoder<'_>, bounds: Option<&Bounds>) -> O
     Some(Expect { checks: checks?, states: states?, excused: Vec::new() })
 }
 
-/// One of the verdicts to which `property` can come.
+/// A verdict that is possible for `property`.
 fn expected_verdict(
     element: &Element<'_>,
     property: Property,
@@ -153,7 +153,7 @@ fn expected_state() -> Section<ExpectedState> {
         .checked(says_something)
 }
 
-/// A point of time until the cluster has settled.
+/// A point of time up to the end of the settling phase.
 fn until_settled() -> Format<Time> {
     let length = duration();
     let shape = length.shape().clone();
@@ -189,7 +189,7 @@ fn decode_key(table: &mut TableDecoder<'_>, draft: &mut Draft<ExpectedState>) ->
     Some(())
 }
 
-/// Refuses half of a key and its value, and a state of nothing.
+/// Refuses a key without its value, a value without its key, and a state without any part.
 fn says_something(draft: &Draft<ExpectedState>, table: &mut TableDecoder<'_>) -> Option<()> {
     let says = ["key", "role", "term", "leader", "awaits", "blocked"];
     if !says.iter().all(|key| draft.is_right(key)) {

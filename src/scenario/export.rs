@@ -1,5 +1,5 @@
-//! Settings back to TOML, every one explicit but for clocks that are right: what
-//! [`super::Scenario::parse`] reads as equal settings.
+//! Settings back to TOML, every one explicit except clocks without error.
+//! [`super::Scenario::parse`] reads equal settings from it.
 
 use toml::{Table, Value};
 
@@ -11,20 +11,22 @@ use super::{
     workload,
 };
 use crate::config::Config;
+use crate::names::Names;
 
 /// The scenario as one table of TOML, in the order of a file.
 pub(super) fn encode(scenario: &Scenario) -> Table {
-    let Scenario { config, protocol, fuzz, .. } = scenario;
-    encode_settings(config, protocol.as_ref(), fuzz.as_ref())
+    let Scenario { config, names, protocol, fuzz, .. } = scenario;
+    encode_settings(config, names, protocol.as_ref(), fuzz.as_ref())
 }
 
-/// The same of settings that no file was read for.
+/// The same for settings that were not read from a file.
 pub(super) fn encode_settings(
     config: &Config,
+    names: &Names,
     protocol: &dyn ConfiguredProtocol,
     drawn: Option<&Fuzz>,
 ) -> Table {
-    let texts = &Texts { names: &config.names, kinds: protocol.message_kinds() };
+    let texts = &Texts { names, kinds: protocol.message_kinds() };
     let mut file = sections::TOP.encode(&Top::of(config), texts);
     let mut set = |key: &str, table: Table| file.insert(key.to_owned(), Value::Table(table));
     set("cluster", cluster::SECTION.encode(&config.cluster, texts));

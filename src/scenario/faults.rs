@@ -1,4 +1,4 @@
-//! `[[fault]]`: what goes wrong, when and for how long.
+//! `[[fault]]`: what goes wrong, when, and for how long.
 
 use std::sync::LazyLock;
 
@@ -21,8 +21,7 @@ mod trigger;
 /// An entry of `[[fault]]`.
 pub(super) static SECTION: LazyLock<Section<Fault>> = LazyLock::new(fault);
 
-/// Every `[[fault]]`; `kinds` are the protocol's kinds of message and `clocks` those of the nodes,
-/// if they are known.
+/// Every `[[fault]]`; `clocks` are those of the nodes, if they have no mistakes.
 pub(super) fn faults(table: &mut TableDecoder<'_>, clocks: Option<&[Clock]>) -> Option<Vec<Fault>> {
     let Some(list) = table.get("fault") else { return Some(Vec::new()) };
     let ids = ids(&list, &ACTIONS)?;
@@ -36,7 +35,7 @@ pub(super) fn faults(table: &mut TableDecoder<'_>, clocks: Option<&[Clock]>) -> 
     table.scope().names.borrow_mut().set_faults(ids);
     let mut index = 0;
     let faults = list.list(|element| {
-        // A file of at most 16 MiB, so the count fits.
+        // A file has at most 16 MiB, so the count fits.
         let id = FaultId(index);
         index += 1;
         element.table(|table| SECTION.decode(table)).map(|fault| Fault { id, ..fault })
@@ -45,8 +44,8 @@ pub(super) fn faults(table: &mut TableDecoder<'_>, clocks: Option<&[Clock]>) -> 
     Some(faults)
 }
 
-/// Refuses jumps that add up to more than a clock may be off. A target that is found when the fault
-/// starts may be any node.
+/// Refuses jumps of one clock that add up to more than [`units::MAX_JUMPS`]. A target that is
+/// resolved when the fault starts counts as every node.
 fn bounded_jumps(list: &Element<'_>, faults: &[Fault], clocks: &[Clock]) -> Option<()> {
     let mut off = vec![0_u64; usize::from(list.nodes())];
     for (sum, clock) in off.iter_mut().zip(clocks) {
@@ -59,8 +58,7 @@ fn bounded_jumps(list: &Element<'_>, faults: &[Fault], clocks: &[Clock]) -> Opti
             _ => NodeId::all(list.nodes()).collect(),
         };
         for node in jumping {
-            // Each part is ten years at most and the first sum above that ends it, so nothing
-            // overflows.
+            // No overflow: each part is at most ten years, and the first sum above that returns.
             off[node.index()] += by_ns.unsigned_abs();
             if off[node.index()] > units::MAX_JUMPS {
                 let by = element.node.get("clock-jump").and_then(|jump| jump.get("by"));

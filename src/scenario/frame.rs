@@ -1,4 +1,4 @@
-//! The size and length of a scenario, which its other parts have to keep within.
+//! The number of nodes and the length of a scenario, which bound its other parts.
 
 use crate::time::Span;
 

@@ -20,10 +20,9 @@ pub struct Fuzz {
     /// How many nodes may be down or paused at once; `None` for any number: then only safety is
     /// judged.
     pub max_down: Option<u16>,
-    /// Whether whole kinds are switched off at random, case by case (Groce et al., "Swarm Testing",
-    /// ISSTA 2012).
+    /// Whether each case switches off kinds at random (Groce et al., "Swarm Testing", ISSTA 2012).
     pub swarm: bool,
-    /// Whether faults may be tied to moments of the run.
+    /// Whether faults may have triggers.
     pub triggers: bool,
     /// The most by which a node's clock is off from the start, either way.
     pub clock_offset: Span,
@@ -34,10 +33,9 @@ pub struct Fuzz {
     pub clock_drift_ppb: u32,
     /// The most by which a slow link or disk is slower.
     pub slow: Span,
-    /// The largest share of messages that a dropping link loses.
+    /// The largest share of messages that a `drop` fault loses.
     pub loss: Probability,
-    /// Keys of the scenario that are drawn case by case, in file order: the path, and what may be
-    /// drawn.
+    /// Keys of the scenario that are drawn for each case, in file order: paths and choices.
     pub settings: Vec<(String, Choice)>,
 }
 
@@ -103,7 +101,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether so many nodes can meet it: nothing comes between the nodes of a cluster of one.
+    /// Whether it is possible in a cluster of so many nodes.
     #[must_use]
     pub const fn is_possible(self, nodes: u16) -> bool {
         let fewest = match self {
@@ -134,8 +132,8 @@ impl Kind {
 }
 
 impl Fuzz {
-    /// What a campaign draws of a scenario of this `duration` that says nothing: processes,
-    /// machines and links fail; clocks are right and disks keep their word.
+    /// The default for a scenario of this `duration`: processes, machines and links fail; clocks
+    /// are right, and disks lose nothing that was synced.
     #[must_use]
     pub fn standard(duration: Span) -> Self {
         let longest = Span::from_nanos((duration.nanos() / 3).max(1));

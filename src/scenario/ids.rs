@@ -1,4 +1,4 @@
-//! The ids of operations and faults, given or made.
+//! The ids of operations and faults: those given, and those derived.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +8,7 @@ use super::tree::{Node, Tree};
 use super::units;
 use super::words::OCCURRENCES;
 
-/// The ids of a list's tables: those given, the others by what they are. A repeated one is a
-/// mistake.
+/// The ids of a list's tables, as in [`ids_of`]. One that is given twice is a mistake.
 pub(super) fn ids(list: &Element<'_>, kinds: &[&str]) -> Option<Vec<String>> {
     let elements = list.items()?;
     let nodes: Vec<&Node> = elements.iter().map(|element| element.node).collect();
@@ -26,12 +25,12 @@ pub(super) fn ids(list: &Element<'_>, kinds: &[&str]) -> Option<Vec<String>> {
     Some(ids)
 }
 
-/// The ids of faults or operations: those given, the others by kind and time, `crash-4s`, or by
-/// kind and moment, `crash-persists-5`, with a number from the second on: `crash-4s-2`. What stands
-/// before and after in the file does not matter, for an id keys random draws: with one fault left
-/// out, the others must meet the same luck.
+/// The ids of faults or operations. One without a given id has its kind and time (`crash-4s`), or
+/// its kind and trigger (`crash-persists-5`); the second of the same has a number, `crash-4s-2`.
+/// The id does not depend on other items of the list: it keys random draws, and without one fault
+/// the others must draw the same.
 pub(super) fn ids_of(items: &[&Node], kinds: &[&str]) -> Vec<String> {
-    // One that is no name is reported where the table is decoded.
+    // An id that is not a name is reported where the table is decoded.
     let given = |item: &Node| match item.get("id").map(|id| &id.value) {
         Some(Tree::Text(text)) => Some(text.clone()),
         _ => None,
@@ -54,7 +53,7 @@ pub(super) fn ids_of(items: &[&Node], kinds: &[&str]) -> Vec<String> {
     items.iter().map(id).collect()
 }
 
-/// `crash-4s` or `crash-persists-5`; of a table with mistakes what is right of it.
+/// `crash-4s` or `crash-persists-5`; of a table with mistakes, the parts that are right.
 fn what_and_when(item: &Node, kinds: &[&str]) -> String {
     let kind = kinds.iter().find(|kind| item.get(kind).is_some()).unwrap_or(&"unknown");
     if let Some(when) = item.get("when") {
@@ -65,10 +64,9 @@ fn what_and_when(item: &Node, kinds: &[&str]) -> String {
         return occurrence.unwrap_or_else(|| (*kind).to_owned());
     }
     match item.get("at").map(|at| &at.value) {
-        Some(Tree::Text(at)) => match units::duration(at) {
-            Ok(at) => format!("{kind}-{}", units::show_whole(at)),
-            Err(_) => (*kind).to_owned(),
-        },
+        Some(Tree::Text(at)) if let Ok(at) = units::duration(at) => {
+            format!("{kind}-{}", units::show_whole(at))
+        }
         _ => (*kind).to_owned(),
     }
 }

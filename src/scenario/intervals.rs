@@ -1,5 +1,4 @@
-//! Lengths of time between what is done again and again: with too short a one a run would never
-//! end.
+//! Lengths of time between repeated actions. With too short a one a run would never end.
 
 use super::decode::Element;
 use super::units;
@@ -7,8 +6,7 @@ use crate::sampler::Distribution;
 use crate::time::Span;
 
 impl Element<'_> {
-    /// Reads it as the time between two rounds of something that goes on for as long as the run
-    /// does: at least 100 µs.
+    /// Reads it as the time between two rounds of what repeats for the whole run: at least 100 µs.
     pub fn interval(&self) -> Option<Span> {
         let span = self.positive_duration()?;
         if span < units::SHORTEST_ROUND {
@@ -20,15 +18,14 @@ impl Element<'_> {
         Some(span)
     }
 
-    /// Reads it as how long a client waits before it tries again: at least
-    /// [`units::SHORTEST_WAIT`].
+    /// Reads it as how long a client waits: at least [`units::SHORTEST_WAIT`].
     pub(super) fn wait(&self) -> Option<Span> {
         let span = self.positive_duration()?;
         self.long_enough(span.nanos() as f64, span)
     }
 
-    /// Reads it as a distribution of such a wait; its mean is at least that, or there is none at
-    /// all.
+    /// Reads it as a distribution of waits: always zero, or at least [`units::SHORTEST_WAIT`] on
+    /// average.
     pub(super) fn waits(&self) -> Option<Distribution> {
         let waits = self.distribution()?;
         if waits == Distribution::Constant(Span::ZERO) {

@@ -1,27 +1,32 @@
 //! A scenario that was read.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::diagnostics::Diagnostics;
 use super::fuzz::Fuzz;
 use super::protocol::{ConfiguredProtocol, ScenarioProtocol};
 use super::registry::Registry;
+use super::sections::{self, Decoded};
+use super::tree;
 use super::vary::Overrides;
-use super::{sections, tree};
 use crate::config::Config;
+use crate::names::Names;
 use crate::run::{RunOptions, RunResult};
 
-/// A scenario: settings, with a protocol and its settings.
+/// A scenario: the settings of a run, and a protocol with its own.
 pub struct Scenario {
     /// The file's name without folder and ending.
     pub name: String,
     /// Everything but the protocol.
     pub config: Config,
+    /// The texts behind the ids in `config`.
+    pub names: Arc<Names>,
     /// The protocol with its settings, ready to run.
     pub protocol: Box<dyn ConfiguredProtocol>,
     /// What a campaign may draw, if the file says so.
     pub fuzz: Option<Fuzz>,
-    /// What is no mistake, and may not be meant.
+    /// What is no mistake, but perhaps not intended.
     pub warnings: Option<Diagnostics>,
 }
 
@@ -30,6 +35,7 @@ impl std::fmt::Debug for Scenario {
         f.debug_struct("Scenario")
             .field("name", &self.name)
             .field("config", &self.config)
+            .field("names", &self.names)
             .field("protocol", &self.protocol.name())
             .field("settings", &self.protocol.encode())
             .finish()
@@ -37,8 +43,8 @@ impl std::fmt::Debug for Scenario {
 }
 
 impl Scenario {
-    /// Reads the file at `path`. `sets` are `PATH=VALUE` arguments, put into the file's tree before
-    /// it is decoded.
+    /// Reads the file at `path`. `sets` are `PATH=VALUE` arguments, applied before the file is
+    /// decoded.
     ///
     /// # Errors
     ///
@@ -62,7 +68,7 @@ impl Scenario {
         Self::parse_with(&origin, &text, registry, overrides)
     }
 
-    /// The same for text already at hand; `origin` is what diagnostics call the file.
+    /// The same for the text of a file; `origin` is the file's name in diagnostics.
     ///
     /// # Errors
     ///
@@ -91,14 +97,14 @@ impl Scenario {
         Ok(Self { warnings, ..Self::of_decoded(origin, decoded) })
     }
 
-    pub(super) fn of_decoded(origin: &str, decoded: sections::Decoded) -> Self {
-        let (config, protocol, fuzz) = decoded;
+    pub(super) fn of_decoded(origin: &str, decoded: Decoded) -> Self {
+        let Decoded { config, names, protocol, fuzz } = decoded;
         let stem = Path::new(origin).file_stem();
         let name = stem.map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-        Self { name, config, protocol, fuzz, warnings: None }
+        Self { name, config, names: Arc::new(names), protocol, fuzz, warnings: None }
     }
 
-    /// The settings of the protocol; `None` where it is another than `P`.
+    /// The settings of the protocol; `None` if it is not `P`.
     #[must_use]
     pub fn settings<P: ScenarioProtocol>(&self) -> Option<&P::Config> {
         self.protocol.settings().downcast_ref()
@@ -107,6 +113,6 @@ impl Scenario {
     /// Runs it.
     #[must_use]
     pub fn run(&self, seed: u64, options: RunOptions) -> RunResult {
-        self.protocol.run(&self.config, seed, options)
+        self.protocol.run(&self.config, &self.names, seed, options)
     }
 }

@@ -1,10 +1,12 @@
 //! Scenario files: TOML text to validated settings and back.
 //!
-//! A file is parsed to a tree in which every key and value remembers where it was written (`tree`);
-//! `--set` arguments are put into that tree (`set`); then it is decoded key by key (`decode`) into
-//! [`Config`](crate::config::Config), every mistake going to one place (`diagnostics`), so that all
-//! of them are shown at once, each as rustc would show it. [`schema()`] describes the same files to
-//! an editor.
+//! 1. `tree` parses a file to a tree of keys and values, each with its place.
+//! 2. `set` applies `--set` arguments to the tree.
+//! 3. `decode` and `sections` decode it key by key into [`Config`](crate::config::Config). Mistakes
+//!    are collected (`diagnostics`) and shown all at once, in the style of rustc.
+//!
+//! [`keys`] declares each key once: decoding, `export`, [`schema()`] (for editors) and
+//! [`reference`] come from the declarations.
 
 use crate::rng::Probability;
 use crate::time::Span;
@@ -59,7 +61,7 @@ pub use vary::{Axis, Overrides, settings};
 ///
 /// # Errors
 ///
-/// Why it is none, in words.
+/// Why the text is not one.
 pub(crate) fn duration(text: &str) -> Result<Span, String> {
     units::duration(text).map_err(|not| not.why)
 }

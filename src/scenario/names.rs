@@ -1,11 +1,11 @@
-//! Interning: each text of the file once, by a small id.
+//! Interning: every name of the file gets a small id.
 
 use std::collections::BTreeMap;
 
 use crate::id::{ClientId, FaultId, KeyId, Value};
 use crate::names::Names;
 
-/// Texts by id: `made` of them named by a letter and a number, the rest as they come.
+/// Texts by id: the first `made` are a letter and a number, the rest are in order of appearance.
 #[derive(Clone, Debug, Default)]
 struct Interner {
     letter: char,
@@ -32,7 +32,7 @@ impl Interner {
         if let Some(id) = self.find(text) {
             return id;
         }
-        // A file of at most 16 MiB, so the count fits.
+        // A file has at most 16 MiB, so the count fits.
         let id = self.made + self.extra.len() as u32;
         self.extra.push(text.to_owned());
         self.ids.insert(text.to_owned(), id);
@@ -56,7 +56,7 @@ pub(super) struct Interned {
 }
 
 impl Interned {
-    /// The names of a workload of so many clients and keys.
+    /// The names of a workload's clients and keys.
     pub(super) const fn new(clients: u32, keys: u32) -> Self {
         Self {
             keys: Interner::new('k', keys),
@@ -71,7 +71,7 @@ impl Interned {
         KeyId(self.keys.intern(text))
     }
 
-    /// Whether the workload drives the client of this name.
+    /// Whether this is the name of a client of the workload.
     pub(super) fn is_workload_client(&self, text: &str) -> bool {
         self.clients.is_made(text).is_some()
     }
@@ -90,7 +90,7 @@ impl Interned {
         self.clients.made as usize + self.clients.extra.len()
     }
 
-    /// Names of clients for a list of what exists: the script's, and the ends of the workload's.
+    /// Names of clients for a hint: the script's, and the workload's first and last.
     pub(super) fn some_clients(&self) -> Vec<String> {
         let mut names = self.clients.extra.clone();
         match self.clients.made {
@@ -101,7 +101,7 @@ impl Interned {
         names
     }
 
-    /// The value that the workload writes and shows as `c3.17`, if this is its text.
+    /// The value of the workload that is shown as this text, `c3.17`.
     pub(super) fn made_value(&self, text: &str) -> Option<Value> {
         let (client, index) = text.split_once('.')?;
         let client = self.clients.is_made(client)?;
@@ -109,7 +109,7 @@ impl Interned {
         index.checked_sub(1).map(|index| Value::made(ClientId(client), index))
     }
 
-    /// The value of this text: the workload's own, or a text.
+    /// The value of this text: one of the workload, or a text.
     pub(super) fn value(&mut self, text: &str) -> Value {
         if let Some(made) = self.made_value(text) {
             return made;
@@ -145,7 +145,7 @@ impl Interned {
     }
 }
 
-/// The number in `n17`; `None` for what has not the form of a node's name.
+/// The number in `n17`; `None` if the text is not of the form of a node's name.
 pub(super) fn node_named(text: &str) -> Option<u64> {
     numbered('n', text)
 }

@@ -16,7 +16,7 @@ use crate::rng::Probability;
 use crate::sampler::Distribution;
 use crate::time::Span;
 
-/// The link of which nothing is said: a millisecond, nothing lost.
+/// The default link: a delay of a millisecond, nothing lost.
 const fn plain_link() -> Link {
     Link {
         delay: Distribution::Constant(Span::from_millis(1)),
@@ -52,7 +52,7 @@ fn network() -> Section<Network> {
                 "link": LINK_OVERRIDE.shape().list(json!({}));
             },
             |table, draft| {
-                // With a wrong default the links are read all the same, for their own mistakes.
+                // If the default has mistakes, the links are read all the same, to report theirs.
                 let base =
                     OneLink { link: draft.value.default.clone(), ..OneLink::of(plain_link()) };
                 let section = &LINK_OVERRIDE;
@@ -93,7 +93,7 @@ fn link() -> Section<Link> {
     })
 }
 
-/// An entry of `[[network.link]]`: one direction, or the two of it.
+/// An entry of `[[network.link]]`: one direction or both.
 #[derive(Clone)]
 struct OneLink {
     from: Option<NodeId>,
@@ -132,7 +132,7 @@ fn links() -> Section<OneLink> {
                 without_default(),
                 written_if(|link| link.both_ways);
         })
-        // What a link does not say it inherits: it has no defaults of its own.
+        // Absent keys are inherited from [network], so they have no defaults here.
         .flat(link().without_defaults(), |link| &mut link.link)
 }
 
@@ -153,7 +153,7 @@ fn client_leg() -> Section<ClientLeg> {
     })
 }
 
-/// The name of a client that the workload or the script has.
+/// The name of a client of the workload or the script.
 fn client() -> Format<ClientId> {
     let read = |element: &Element<'_>| {
         let text = element.text()?;
@@ -178,7 +178,7 @@ fn client() -> Format<ClientId> {
 pub(super) struct Clocks {
     /// Every node's, in node order.
     pub(super) nodes: Vec<Clock>,
-    /// Those of clients that err.
+    /// Those of clients whose clocks err.
     pub(super) clients: Vec<(ClientId, Clock)>,
 }
 
@@ -261,7 +261,7 @@ pub(super) fn clocks(table: &mut TableDecoder<'_>) -> Option<Clocks> {
 /// Every clock that errs, as entries of `[[clock]]`.
 pub(super) fn encode_clocks(config: &Config, texts: &Texts<'_>) -> Vec<toml::Value> {
     let nodes = NodeId::all(config.cluster.nodes).map(ClockOwner::Node).zip(config.clocks.iter());
-    // A clock without an entry is right; a thousand entries that say so would hide the others.
+    // A clock without an entry is right. Entries for all right clocks would hide the others.
     let nodes = nodes.filter(|(_, clock)| **clock != Clock::default());
     let clients = config.client_clocks.iter();
     let clients = clients.map(|(client, clock)| (ClockOwner::Client(*client), clock));
@@ -281,7 +281,7 @@ pub(super) fn disk() -> Section<Disk> {
 /// Links as `[network]` reads them, every setting explicit.
 pub(super) fn encode_links(links: &[LinkOverride]) -> toml::Value {
     let section = &LINK_OVERRIDE;
-    // A link names nothing.
+    // A link has no names in it.
     let texts = &Texts { names: &Names::default(), kinds: &[] };
     let encode = |link: &LinkOverride| {
         let LinkOverride { from, to, link } = link.clone();

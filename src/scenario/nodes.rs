@@ -1,4 +1,4 @@
-//! Nodes and points of time, which have to be within the scenario.
+//! Nodes and points of time, bounded by the scenario.
 
 use super::decode::{Element, list_of};
 use super::names::node_named;
@@ -11,7 +11,8 @@ impl Element<'_> {
         self.word_or_node(&[])
     }
 
-    /// Reads it as a node; the message for what is neither that nor one of `words` names those too.
+    /// Reads it as a node. The message for anything else also names `words`, which the caller
+    /// takes.
     pub(super) fn word_or_node(&self, words: &[&str]) -> Option<NodeId> {
         let nodes = self.nodes();
         let text = self.text()?;
@@ -33,12 +34,12 @@ impl Element<'_> {
         }
     }
 
-    /// Reads it as a node, or as `word` for none in particular.
+    /// Reads it as a node, or as `word` for `None`.
     pub fn node_or(&self, word: &str) -> Option<Option<NodeId>> {
         if self.is_text(word) { Some(None) } else { self.node().map(Some) }
     }
 
-    /// Reads it as a point of time that is not after the end of `duration`.
+    /// Reads it as a point of time, at most `duration`.
     pub(super) fn time(&self) -> Option<Time> {
         let at = self.duration()?;
         let duration = self.scope().frame.duration;

@@ -1,6 +1,7 @@
-//! What the scenario layer asks of a protocol.
+//! The interface of the scenario layer to protocols.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use super::decode::TableDecoder;
 use super::keys::{Section, Texts};
@@ -22,67 +23,73 @@ pub trait ScenarioProtocol: Protocol {
     /// The keys of its table, and where they go in its settings.
     fn section() -> &'static Section<Self::Config>;
 
-    /// Notes what does not go together, where each key for itself is right. `None` says that a
+    /// Refuses settings that contradict one another, though each key is right. `None` means that a
     /// mistake was noted.
     fn check(config: &Self::Config, cluster: &Cluster, table: &mut TableDecoder<'_>) -> Option<()> {
         let _ = (config, cluster, table);
         Some(())
     }
 
-    /// What a put waits for before it is answered, when that is a number of confirmations of equal
-    /// standing and nothing else: what a closed form of its latency needs. `None` where there is no
-    /// such rule.
+    /// What a put waits for before it is answered, for a closed form of its latency. `None` unless
+    /// it waits for any k acknowledgements and nothing else.
     fn awaited(config: &Self::Config, scenario: &Config) -> Option<Awaited> {
         let _ = (config, scenario);
         None
     }
 
-    /// The lengths of time on which the protocol turns: heartbeats, timeouts, intervals. Fuzzing
-    /// lets faults begin and last about as long as these, where they do the most harm.
+    /// The protocol's lengths of time: heartbeats, timeouts, intervals. Fuzzing draws times of
+    /// faults close to these, where faults do the most harm.
     fn timescales(config: &Self::Config) -> Vec<Span> {
         let _ = config;
         Vec::new()
     }
 }
 
-/// What a put waits for: the k fastest confirmations.
+/// What a put waits for: the k fastest acknowledgements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Awaited {
-    /// How many other nodes have to confirm.
-    pub confirmations: u16,
+    /// How many other nodes have to acknowledge.
+    pub acknowledgements: u16,
     /// How long the leader waits for them.
     pub ack_timeout: Span,
 }
 
-/// A protocol with its settings, whatever its type: the one dynamic call a run.
+/// A protocol with its settings, of any type: one dynamic call for each run.
 pub trait ConfiguredProtocol: Send + Sync {
     /// The name of its table.
     fn name(&self) -> &'static str;
     /// Runs it.
-    fn run(&self, config: &Config, seed: u64, options: RunOptions) -> RunResult;
+    fn run(&self, config: &Config, names: &Arc<Names>, seed: u64, options: RunOptions)
+    -> RunResult;
     /// Runs it and notes every event, for a comparison with another run.
-    fn account(&self, config: &Config, seed: u64) -> Recording;
-    /// Runs it and tells the lives of some writes.
+    fn account(&self, config: &Config, names: &Arc<Names>, seed: u64) -> Recording;
+    /// Runs it and explains what became of some writes.
     ///
     /// # Errors
     ///
-    /// When nobody wrote what was asked for.
+    /// If no client made the write in question.
     fn explain(
         &self,
         config: &Config,
+        names: &Arc<Names>,
         seed: u64,
-        asked: &Question,
+        question: &Question,
     ) -> Result<Explanation, NoSuchWrite>;
-    /// Runs it and notes what happens on every node and, where a window is asked for, every message
-    /// of it.
-    fn chronicle(&self, config: &Config, seed: u64, window: Option<Window>) -> Chronicle;
+    /// Runs it and notes what happens on every node and, with a window, every message of it.
+    fn chronicle(
+        &self,
+        config: &Config,
+        names: &Arc<Names>,
+        seed: u64,
+        window: Option<Window>,
+    ) -> Chronicle;
     /// What it promises in this scenario.
     fn promises(&self, config: &Config) -> Promises;
     /// How long it may need to settle after everything has healed.
     fn settles_within(&self, config: &Config) -> SettlesWithin;
-    /// What a put waits for, where that is a number of confirmations.
+    /// See [`ScenarioProtocol::awaited`].
     fn awaited(&self, config: &Config) -> Option<Awaited>;
-    /// The lengths of time on which it turns.
+    /// See [`ScenarioProtocol::timescales`].
     fn timescales(&self) -> Vec<Span>;
     /// Its settings, as in a scenario file.
     fn encode(&self) -> toml::Table;
@@ -99,25 +106,38 @@ impl<P: ScenarioProtocol> ConfiguredProtocol for Configured<P> {
         P::NAME
     }
 
-    fn run(&self, config: &Config, seed: u64, options: RunOptions) -> RunResult {
-        crate::explain::run::<P>(config, &self.0, seed, options)
+    fn run(
+        &self,
+        config: &Config,
+        names: &Arc<Names>,
+        seed: u64,
+        options: RunOptions,
+    ) -> RunResult {
+        crate::explain::run::<P>(config, names, &self.0, seed, options)
     }
 
-    fn account(&self, config: &Config, seed: u64) -> Recording {
-        crate::run::diff::account::<P>(config, &self.0, seed)
+    fn account(&self, config: &Config, names: &Arc<Names>, seed: u64) -> Recording {
+        crate::run::diff::account::<P>(config, names, &self.0, seed)
     }
 
     fn explain(
         &self,
         config: &Config,
+        names: &Arc<Names>,
         seed: u64,
-        asked: &Question,
+        question: &Question,
     ) -> Result<Explanation, NoSuchWrite> {
-        crate::explain::explain::<P>(config, &self.0, seed, asked)
+        crate::explain::explain::<P>(config, names, &self.0, seed, question)
     }
 
-    fn chronicle(&self, config: &Config, seed: u64, window: Option<Window>) -> Chronicle {
-        crate::explain::chronicle::chronicle::<P>(config, &self.0, seed, window)
+    fn chronicle(
+        &self,
+        config: &Config,
+        names: &Arc<Names>,
+        seed: u64,
+        window: Option<Window>,
+    ) -> Chronicle {
+        crate::explain::chronicle::chronicle::<P>(config, names, &self.0, seed, window)
     }
 
     fn promises(&self, config: &Config) -> Promises {

@@ -1,4 +1,4 @@
-//! Every key of scenario files, for whoever looks one up.
+//! Every key of scenario files, for `help keys`.
 
 use super::keys::Declaration;
 use super::{Registry, schema};
@@ -12,8 +12,7 @@ pub struct KeyEntry {
     pub help: String,
     /// What it takes, in words: its type and its range.
     pub takes: String,
-    /// What holds where it is absent, as TOML; `None` where that depends on other settings, or is
-    /// nothing.
+    /// The default as TOML; `None` if there is none, or if it depends on other settings.
     pub default: Option<String>,
     /// Whether its table is wrong without it.
     pub is_required: bool,
@@ -22,7 +21,7 @@ pub struct KeyEntry {
 }
 
 /// Every key of scenario files with the protocols of `registry`, each table before its keys. The
-/// keys of distributions are not among them: they are the same wherever a distribution may stand.
+/// keys of distributions are left out: they are the same for every distribution.
 #[must_use]
 pub fn all(registry: &Registry) -> Vec<KeyEntry> {
     let mut entries = Vec::new();
@@ -66,7 +65,7 @@ mod tests {
             .map_err(|mistakes| mistakes.to_string())
     }
 
-    /// The path in each item of its list that has the table around the key.
+    /// The path of the key in each item of its list that has the table around the key.
     fn paths(file: &str, path: &str) -> Vec<String> {
         let Some((list, rest)) = path.split_once("[]") else { return vec![path.to_owned()] };
         let file: toml::Value = toml::from_str(file).expect("it is TOML");
@@ -124,7 +123,7 @@ mod tests {
             FILES.iter().zip(&before).any(of_file)
         };
         let entries = all(&Registry::new());
-        // A table, or a list of them, is changed by its keys.
+        // The keys of a table are tried themselves.
         let is_table = |entry: &&KeyEntry| entry.takes.ends_with("a table");
         let dead: Vec<&str> = entries
             .iter()
@@ -141,13 +140,13 @@ mod tests {
         let before = settings(plain, None).expect("it is a scenario");
         for entry in all(&Registry::new()) {
             let Some(default) = entry.default else { continue };
-            // A mix that is given is not laid over the default, which asks for puts alone.
+            // A given mix replaces the whole default, which has puts alone.
             if entry.path.contains("[]") || entry.path.starts_with("workload.mix.") {
                 continue;
             }
             match settings(plain, Some(format!("{}={default}", entry.path))) {
                 Ok(after) => assert_eq!(after, before, "{}", entry.path),
-                // Some keys need another one that no plain scenario has.
+                // Some keys need another one that the plain scenario lacks.
                 Err(mistakes) => assert!(mistakes.contains("needs"), "{}: {mistakes}", entry.path),
             }
         }

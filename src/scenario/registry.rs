@@ -29,7 +29,7 @@ impl Registry {
         Self { protocols: Vec::new() }.with::<LeaderFollower>()
     }
 
-    /// Adds `P`, in place of one with the same name.
+    /// Adds `P`, and replaces a protocol of the same name.
     #[must_use]
     pub fn with<P: ScenarioProtocol>(mut self) -> Self {
         self.protocols.retain(|other| other.name != P::NAME);

@@ -1,4 +1,4 @@
-//! The JSON schema (draft 2020-12) of scenario files: what an editor completes and explains.
+//! The JSON schema (draft 2020-12) of scenario files, for editors.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ pub fn schema(registry: &Registry) -> Value {
     schema
 }
 
-/// What a scenario file looks like.
+/// The shape of a scenario file.
 pub(super) fn whole(registry: &Registry) -> ValueShape {
     let of_protocol =
         |protocol: &Registered| Declaration::new(protocol.name, "", (protocol.shape)());
@@ -55,7 +55,7 @@ pub(super) fn whole(registry: &Registry) -> ValueShape {
     ValueShape::table("A scenario of splitbrain.", keys)
 }
 
-/// What the shapes of several keys refer to.
+/// The definitions that several keys refer to.
 fn definitions() -> Value {
     const UNITS: &str = "(ns|us|µs|ms|s|m|h)";
     let of = |parts: &[(&str, Value)]| {
@@ -177,9 +177,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::scenario::sections::asked_keys;
+    use crate::scenario::sections::keys_read;
 
-    /// The paths of all properties, as the decoder names them.
+    /// The paths of all properties, in the decoder's notation.
     fn properties(root: &Value, schema: &Value, path: &str, into: &mut BTreeSet<String>) {
         if let Some(definition) = schema["$ref"].as_str() {
             let at = definition.trim_start_matches('#');
@@ -219,17 +219,16 @@ mod tests {
             include_str!("../../tests/it/support/maximal/script.toml"),
             include_str!("../../tests/it/support/maximal/faults.toml"),
         ];
-        let asked: BTreeSet<String> =
-            texts.into_iter().flat_map(|text| asked_keys(text, &registry)).collect();
-        let unknown: Vec<&String> = asked.difference(&described).collect();
+        let read: BTreeSet<String> =
+            texts.into_iter().flat_map(|text| keys_read(text, &registry)).collect();
+        let unknown: Vec<&String> = read.difference(&described).collect();
         assert!(unknown.is_empty(), "asked for but not described: {unknown:#?}");
-        // A distribution's keys are the same wherever it stands: not every place of the examples
-        // has one in full.
+        // The examples do not have every kind of distribution at every key that takes one.
         let is_inside_distribution = |path: &str| {
             path.split(['.', '[']).any(|part| crate::scenario::words::VARIANTS.contains(&part))
         };
         let missing: Vec<&String> =
-            described.difference(&asked).filter(|path| !is_inside_distribution(path)).collect();
+            described.difference(&read).filter(|path| !is_inside_distribution(path)).collect();
         assert!(missing.is_empty(), "described but never asked for: {missing:#?}");
     }
 }

@@ -1,4 +1,4 @@
-//! `[[operation]]`: exact operations at exact times.
+//! `[[operation]]`: single operations at exact times.
 
 use std::sync::LazyLock;
 
@@ -6,11 +6,11 @@ use super::answer;
 use super::decode::{Element, TableDecoder};
 use super::ids::ids;
 use super::keys::{
-    Draft, Format, Section, Texts, ValueShape, Variant, boolean, declared, key, keys, name_shape,
-    node, part, time, whole_number,
+    Draft, Format, Section, Texts, Variant, boolean, declared, follower_count, key, keys,
+    name_shape, node, part, time,
 };
 use super::names::node_named;
-use super::words::{NODES, OPERATIONS};
+use super::words::OPERATIONS;
 use super::workload::{decode_replicas, encode_replicas, replicas, retry};
 use crate::config::{Answer, ScriptedOperation};
 use crate::id::{ClientId, KeyId, NodeId, Value};
@@ -112,7 +112,7 @@ fn script_client() -> Format<ClientId> {
     Format::with_texts(name_shape(), read, |client, texts| texts.names.client(*client).into())
 }
 
-/// What is asked, and which node.
+/// An operation, and the node to ask.
 #[derive(Clone, Copy)]
 struct Request {
     operation: Operation,
@@ -147,7 +147,7 @@ fn requests() -> Vec<Variant<Request>> {
     ]
 }
 
-/// The variant of the operations that are of one kind with the base of the section.
+/// The variant of the operations of the same kind as the base of the section.
 fn variant(name: &'static str, section: Section<Request>) -> Variant<Request> {
     let kind = std::mem::discriminant(&section.base().operation);
     Variant::new(
@@ -171,9 +171,7 @@ fn asking(name: &'static str, section: Section<Request>) -> Section<Request> {
 }
 
 fn with_key(help: &'static str, operation: Operation) -> Section<Request> {
-    let read =
-        |element: &Element<'_>| Some(element.scope().names.borrow_mut().key(element.name()?));
-    let format = Format::with_texts(name_shape(), read, |key, texts| texts.names.key(*key).into());
+    let format = answer::key_name();
     Section::new(help, Request::of(operation)).key(
         part("key", "The key.", format, |request: &mut Request| match &mut request.operation {
             Operation::Put { key, .. }
@@ -210,26 +208,10 @@ fn with_value(section: Section<Request>, help: &'static str) -> Section<Request>
 }
 
 fn with_quorum(section: Section<Request>) -> Section<Request> {
-    let read = |element: &Element<'_>| {
-        let quorum = element.integer_u16(1..=u16::MAX)?;
-        let followers = element.nodes() - 1;
-        if quorum > followers {
-            return element.wrong(
-                format!(
-                    "the write asks for {quorum} acknowledgements, but there are {followers} \
-                     followers"
-                ),
-                format!("expected at most {followers}"),
-            );
-        }
-        Some(quorum)
-    };
-    let followers: ValueShape = whole_number(1..=u64::from(NODES) - 1);
-    let format = Format::new(followers, read, |quorum| i64::from(*quorum).into());
     section.key(part(
         "w",
         "Follower acknowledgements this write alone asks for.",
-        format.some(),
+        follower_count("the write asks for {} acknowledgements").some(),
         |request: &mut Request| match &mut request.operation {
             Operation::Put { quorum, .. }
             | Operation::Delete { quorum, .. }

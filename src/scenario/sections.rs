@@ -1,4 +1,4 @@
-//! The whole file: each section in an order in which what it refers to is known.
+//! The whole file, section by section: each comes after the sections that it refers to.
 
 use std::cell::RefCell;
 use std::sync::LazyLock;
@@ -17,22 +17,27 @@ use super::{
 };
 use crate::config::{Bounds, Cluster, Config, EventOrder, Pace};
 use crate::id::NodeId;
+use crate::names::Names;
 use crate::sampler::Distribution;
 use crate::time::Span;
 
-/// How long a cluster may settle where a file is silent: so long, or longer where its settings need
-/// it, but not longer than [`MOST_SETTLE`].
+/// The default of `settle`: this, or longer if the settings need it, up to [`MOST_SETTLE`].
 const SETTLE: Span = Span::from_secs(30);
-
+/// The longest default of `settle`.
 const MOST_SETTLE: Span = Span::from_secs(600);
 
-/// The settings, the protocol with its own, and what a campaign may draw.
-pub(super) type Decoded = (Config, Box<dyn ConfiguredProtocol>, Option<Fuzz>);
+/// A decoded file.
+pub(super) struct Decoded {
+    pub(super) config: Config,
+    pub(super) names: Names,
+    pub(super) protocol: Box<dyn ConfiguredProtocol>,
+    pub(super) fuzz: Option<Fuzz>,
+}
 
-/// The same, and what may not be meant.
+/// The same, with warnings.
 pub(super) type Warned = (Decoded, Option<Diagnostics>);
 
-/// Parses and decodes a file with its arguments, and says what may not be meant.
+/// Parses and decodes a file with its arguments; warnings are what is perhaps not intended.
 pub(super) fn decode(
     origin: &str,
     text: &[u8],
@@ -43,7 +48,7 @@ pub(super) fn decode(
     decode_into(origin, text, registry, overrides, sink).0
 }
 
-/// The same, with the sink back when there was no mistake.
+/// The same; the sink comes back if there was no mistake.
 fn decode_into(
     origin: &str,
     text: &[u8],
@@ -81,11 +86,11 @@ fn decode_into(
     }
 }
 
-/// Decodes a tree that was never text; nothing when there is a mistake.
+/// Decodes a tree that has no text; `None` if there is a mistake.
 pub(super) fn decode_tree(root: &Node, registry: &Registry) -> Option<Decoded> {
     let sink = Sink::default();
     let decoded = decode_whole(root, registry, &sink)?;
-    if sink.is_clean() && decoded.2.is_some() {
+    if sink.is_clean() && decoded.fuzz.is_some() {
         fuzz::check_settings(root, &mut Sources::default(), &sink, |tree, sink| {
             let _ = decode_whole(tree, registry, sink);
         });
@@ -100,9 +105,9 @@ fn decode_whole(root: &Node, registry: &Registry, sink: &Sink) -> Option<Decoded
     Element::new(root, scope, "").table(|table| scenario(table, root, registry))
 }
 
-/// The paths of all keys that decoding `text` asks for; items of an array are `[]`, free keys `*`.
+/// The paths of all keys that decoding `text` reads; items of an array are `[]`, free keys `*`.
 #[cfg(test)]
-pub(super) fn asked_keys(text: &str, registry: &Registry) -> std::collections::BTreeSet<String> {
+pub(super) fn keys_read(text: &str, registry: &Registry) -> std::collections::BTreeSet<String> {
     let sink = Sink::default();
     sink.record_keys();
     let (decoded, sink) =
@@ -111,7 +116,7 @@ pub(super) fn asked_keys(text: &str, registry: &Registry) -> std::collections::B
     sink.expect("kept when valid").into_keys()
 }
 
-/// The keys of the top level that are no tables.
+/// The values of the top-level keys that are not tables.
 #[derive(Clone)]
 pub(super) struct Top {
     title: String,
@@ -128,7 +133,7 @@ impl Top {
     }
 }
 
-/// The keys of the top level that are no tables.
+/// The top-level keys that are not tables.
 pub(super) static TOP: LazyLock<Section<Top>> = LazyLock::new(|| {
     let base = Top {
         title: String::new(),
@@ -155,8 +160,7 @@ pub(super) static TOP: LazyLock<Section<Top>> = LazyLock::new(|| {
 fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> Option<Decoded> {
     let top = TOP.draft(table, TOP.base().clone());
     let cluster_given = table.required("cluster", |cluster| cluster.table(|t| cluster::decode(t)));
-    // With a wrong cluster everything else is read all the same, as if it had all nodes there can
-    // be.
+    // After a wrong cluster the rest is read as if the cluster had the most nodes.
     let cluster =
         cluster_given.clone().unwrap_or(Cluster { nodes: NODES, initial_leader: Some(NodeId(0)) });
     let length = |unknown| if top.is_right("duration") { top.value.duration } else { unknown };
@@ -175,7 +179,7 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
     *names.borrow_mut() = match &workload {
         Some(Some(workload)) => Interned::new(workload.clients, workload.keys),
         Some(None) => Interned::new(0, 0),
-        // A wrong workload has clients all the same, whom others may name.
+        // Other sections may name the clients of a workload that has mistakes.
         None => Interned::new(written_clients(root), 0),
     };
     let script = script::operations(table);
@@ -197,7 +201,6 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
         duration,
         settle,
         ties,
-        names: crate::names::Names::default(),
         cluster: cluster_given?,
         network: network?,
         clocks: clocks.nodes,
@@ -210,9 +213,8 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
         bounds: bounds?,
         expect: expect?,
     };
-    // Changes are decoded on top of settings that are right.
+    // Changes apply to settings without mistakes.
     config.changes = changes::apply(&changes?, root, &config, scope)?;
-    config.names = names.take().into_names();
     let protocol = protocol?;
     if stands_still(&config, protocol.as_ref()) {
         let at = table.key_at("workload");
@@ -227,11 +229,11 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
     if !has_settle && let Some(needed) = protocol.settles_within(&config).whole_seconds() {
         config.settle = needed.clamp(SETTLE, MOST_SETTLE);
     }
-    Some((config, protocol, fuzz?))
+    Some(Decoded { config, names: names.take().into_names(), protocol, fuzz: fuzz? })
 }
 
-/// Whether the workload begins with a loop in which no time passes. A write that waits for others,
-/// or for a disk, takes time; so nothing is said of other protocols.
+/// Whether the workload starts with a loop in which no time passes. That is known only of protocols
+/// that say what a put waits for.
 fn stands_still(config: &Config, protocol: &dyn ConfiguredProtocol) -> bool {
     let Some(load) = &config.workload else { return false };
     let at_once = Distribution::Constant(Span::ZERO);
@@ -239,12 +241,12 @@ fn stands_still(config: &Config, protocol: &dyn ConfiguredProtocol) -> bool {
     let legs = config.network.client_legs.iter().map(|leg| &leg.delay);
     let takes_time = legs.chain([&config.network.client_delay]).any(|delay| *delay != at_once);
     let answers_at_once =
-        || protocol.awaited(config).is_some_and(|awaited| awaited.confirmations == 0);
+        || protocol.awaited(config).is_some_and(|awaited| awaited.acknowledgements == 0);
     load.operations.is_none() && !thinks && !takes_time && answers_at_once()
 }
 
-/// What is said of a `settle` that is shorter than the settings may need.
-fn short_settle(root: &Node, (config, protocol, _): &Decoded) -> Option<Problem> {
+/// The warning about a `settle` that is shorter than the settings may need.
+fn short_settle(root: &Node, Decoded { config, protocol, .. }: &Decoded) -> Option<Problem> {
     let needed = protocol.settles_within(config).whole_seconds()?;
     if config.settle >= needed {
         return None;
@@ -261,7 +263,7 @@ fn short_settle(root: &Node, (config, protocol, _): &Decoded) -> Option<Problem>
     Some(problem.help(help))
 }
 
-/// How many clients a workload that did not decode was written with.
+/// How many clients a workload with mistakes has.
 fn written_clients(root: &Node) -> u32 {
     match root.get("workload").and_then(|workload| workload.get("clients")).map(|node| &node.value)
     {

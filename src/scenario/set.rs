@@ -1,4 +1,4 @@
-//! Changing a tree by path: `--set network.loss=5%`, and the `set` of a `[[change]]`.
+//! Changing a tree by path, for `--set network.loss=5%` and the `set` of a `[[change]]`.
 
 use super::diagnostics::{Loc, Problem, Sink, Sources};
 use super::ids::ids_of;
@@ -53,8 +53,8 @@ pub(super) fn find_outside_quotes(text: &str, wanted: char) -> Option<usize> {
     })
 }
 
-/// The parts of a path: dots separate, quotes keep a dot. `at` is where the text stands, without
-/// escapes.
+/// The parts of a path. Dots separate them, except inside quotes; there are no escapes. `at` is the
+/// place of the text.
 pub(super) fn path(text: &str, at: Loc) -> Result<Vec<Segment>, Box<Problem>> {
     let mut segments = Vec::new();
     let mut start = 0;
@@ -82,17 +82,17 @@ pub(super) fn path(text: &str, at: Loc) -> Result<Vec<Segment>, Box<Problem>> {
     }
 }
 
-/// The parts of a path that is the key of a table, and stands at `at`.
+/// The parts of a path that is the key of a table at `at`.
 pub(super) fn path_of_key(key: &str, at: Loc, sink: &Sink) -> Option<Vec<Segment>> {
-    // Places inside the key are its own, but for the quotes: close enough to point at.
+    // A key with dots is quoted, so its text begins one byte later.
     let inner = if key.contains('.') { Loc { start: at.start + 1, ..at } } else { at };
     path(key, inner).map_err(|problem| sink.push(*problem)).ok()
 }
 
-/// The most parts a path may have; recursion over the tree stays bounded.
+/// The most parts of a path; it bounds recursion over the tree.
 const MAX_PATH: usize = 40;
 
-/// Puts `value` at `path`, making the tables on the way; a variant takes the place of its siblings.
+/// Puts `value` at `path`, and makes the tables on the way. A key removes the keys that exclude it.
 pub(super) fn set(root: &mut Node, path: &[Segment], value: Node) -> Result<(), Box<Problem>> {
     let mut node = root;
     let mut walked: Vec<&str> = Vec::new();
@@ -106,14 +106,14 @@ pub(super) fn set(root: &mut Node, path: &[Segment], value: Node) -> Result<(), 
     Ok(())
 }
 
-/// The child of `node` that `segment` names, made when it is not there.
+/// The child of `node` that `segment` names; it is made if it is not there.
 fn step<'a>(
     node: &'a mut Node,
     segment: &Segment,
     walked: &[&str],
 ) -> Result<&'a mut Node, Box<Problem>> {
-    // A scalar in the way gives way: `network.delay.constant` replaces the shorthand of
-    // `network.delay`. Where no table belongs, decoding says so.
+    // A table replaces a scalar: `network.delay.constant` replaces the shorthand of
+    // `network.delay`. If no table belongs there, decoding says so.
     if !matches!(node.value, Tree::Table(_) | Tree::Array(_)) {
         *node = Node { value: Tree::Table(Vec::new()), at: segment.at };
     }
@@ -158,7 +158,7 @@ fn item<'a>(
         && let Tree::Table(entries) = &mut items[index].value
         && !entries.iter().any(|entry| entry.key == "id")
     {
-        // It keeps its id, and with that its luck, also when the argument changes its kind or its
+        // It keeps its derived id, and so its random draws, if the argument changes its kind or
         // time.
         let node = Node { value: Tree::Text(id.clone()), at: segment.at };
         entries.push(TreeEntry { key: "id".to_owned(), key_at: segment.at, node });

@@ -1,10 +1,10 @@
-//! A scenario file that is read once and decoded many times, with other settings each.
+//! A scenario file that is read once and decoded many times, each time with other settings.
 
 use super::diagnostics::{Sink, Sources};
 use super::tree::{Node, Tree};
 use super::{Diagnostics, Registry, Scenario, sections, set, tree};
 
-/// A scenario file, read and found right, for which settings are drawn.
+/// A scenario file without mistakes, for which settings are drawn.
 #[derive(Debug)]
 pub struct Template {
     origin: String,
@@ -13,8 +13,7 @@ pub struct Template {
 }
 
 impl Template {
-    /// Reads a file with `PATH=VALUE` arguments put into it: the scenario as it is, and what
-    /// settings are put into.
+    /// Reads a file with `PATH=VALUE` arguments applied: the scenario, and its template.
     ///
     /// # Errors
     ///
@@ -31,15 +30,15 @@ impl Template {
             return Err(Diagnostics::new(sources, sink));
         };
         set::apply_arguments(&mut root, "--set", sets, &mut sources, &sink);
-        // What may be drawn is known, and was tried, when the file was read.
+        // `[fuzz]` was checked above.
         if let Tree::Table(entries) = &mut root.value {
             entries.retain(|entry| entry.key != "fuzz");
         }
         Ok((scenario, Self { origin: origin.to_owned(), registry: registry.clone(), root }))
     }
 
-    /// The scenario with these `PATH=VALUE` settings and without its `[fuzz]`; nothing when they do
-    /// not fit one another.
+    /// The scenario with these `PATH=VALUE` settings and without its `[fuzz]`; `None` if the
+    /// settings contradict one another.
     #[must_use]
     pub fn with(&self, sets: &[String]) -> Option<Scenario> {
         let (mut sources, sink) = (Sources::default(), Sink::default());

@@ -1,4 +1,4 @@
-//! The tree of a scenario file: every key and value with the place where it was written.
+//! The tree of a scenario file: every key and value with its place.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -9,7 +9,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::diagnostics::{Loc, Problem, Sink, Sources};
 
-/// A value and where it was written; for a table with a header that is the header.
+/// A value and its place; the place of a table with a header is the header.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) value: Tree,
@@ -20,7 +20,7 @@ pub(super) struct Node {
 #[derive(Clone, Debug)]
 pub(super) enum Tree {
     Text(String),
-    /// `None` for one beyond 64 bits.
+    /// `None` if it does not fit 64 bits.
     Integer(Option<i64>),
     Float(f64),
     Bool(bool),
@@ -38,7 +38,7 @@ pub(super) struct TreeEntry {
 }
 
 impl Tree {
-    /// The kind of value, as the end of "expected .., found ..".
+    /// The kind of value, for "expected .., found ..".
     pub(super) const fn kind(&self) -> &'static str {
         match self {
             Self::Text(_) => "a string",
@@ -53,7 +53,7 @@ impl Tree {
 }
 
 impl Node {
-    /// The entry of `key`, when this is a table that has it.
+    /// The entry of `key`, if this is a table that has it.
     pub(super) fn entry(&self, key: &str) -> Option<&TreeEntry> {
         match &self.value {
             Tree::Table(entries) => entries.iter().find(|entry| entry.key == key),
@@ -61,7 +61,7 @@ impl Node {
         }
     }
 
-    /// The value at `key`, when this is a table that has it.
+    /// The value of `key`, if this is a table that has it.
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
         self.entry(key).map(|entry| &entry.node)
     }
@@ -81,7 +81,7 @@ impl Node {
     }
 }
 
-/// The most bytes a scenario file may have: what is larger is some other file.
+/// The most bytes of a scenario file. A larger file is not a scenario.
 const MAX_BYTES: u64 = 16 << 20;
 
 /// The bytes of a file, or why it cannot be read.
@@ -104,7 +104,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Parses the file's bytes. `None` says that mistakes were noted.
+/// Parses the file's bytes; `None` means that mistakes were noted.
 pub(super) fn parse(
     origin: &str,
     bytes: &[u8],
@@ -114,8 +114,8 @@ pub(super) fn parse(
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {
-            // Up to the first wrong byte the lossy text is the same; there it has one replacement
-            // character.
+            // The lossy text is the same up to the first wrong byte, and has a replacement
+            // character there.
             let source = sources.add(origin, &String::from_utf8_lossy(bytes));
             let start = error.valid_up_to();
             let at = Loc { source, start, end: start + '\u{fffd}'.len_utf8() };
@@ -134,8 +134,7 @@ pub(super) fn parse(
     let mut line = None;
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
-        // After a mistake the rest of its line makes little sense to the parser: the first is the
-        // one to mend.
+        // Errors later in the same line are mostly consequences of the first.
         let end_of_line = text.get(span.start..).and_then(|rest| rest.find('\n'));
         let this_line = Some(end_of_line.map_or(text.len(), |end| span.start + end));
         if this_line == line {
@@ -151,7 +150,7 @@ pub(super) fn parse(
 /// How deep the parser lets tables and arrays nest.
 const MAX_DEPTH: usize = 80;
 
-/// A syntax error; a key given twice names both places.
+/// A syntax error; a key that is given twice shows both places.
 fn syntax_problem(at: Loc, message: &str, text: &str, root: &Node) -> Problem {
     if message == "duplicate key" {
         let written = text.get(at.start..at.end).unwrap_or("");
@@ -162,7 +161,7 @@ fn syntax_problem(at: Loc, message: &str, text: &str, root: &Node) -> Problem {
             None => problem,
         };
     }
-    // The parser's two words for it: one for values, one for keys and headers.
+    // The parser's two messages: one for values, one for keys and headers.
     if message.contains("max recursion depth") || message == "recursion limit" {
         let label = format!("expected at most {MAX_DEPTH} tables or arrays inside each other");
         return Problem::new(at, "nested too deeply", label);
@@ -173,8 +172,8 @@ fn syntax_problem(at: Loc, message: &str, text: &str, root: &Node) -> Problem {
     }
 }
 
-/// The first line that is the same table header as the line at `at`; the recovered tree has only
-/// the second.
+/// The first line with the same table header as the line at `at`. The recovered tree has only the
+/// second.
 fn header_before(text: &str, at: Loc) -> Option<Loc> {
     let before = text.get(..at.start)?;
     let line = before.rfind('\n').map_or(0, |end| end + 1);
@@ -192,8 +191,7 @@ fn header_before(text: &str, at: Loc) -> Option<Loc> {
     None
 }
 
-/// The last place before `at` where `key` is a key: within one table, that is where it was given
-/// first.
+/// The last place before `at` where `key` is a key: in the same table, that is the first one.
 fn key_before(node: &Node, key: &str, at: Loc) -> Option<Loc> {
     match &node.value {
         Tree::Table(entries) => {
@@ -207,13 +205,13 @@ fn key_before(node: &Node, key: &str, at: Loc) -> Option<Loc> {
     }
 }
 
-/// Parses a value inside another text, at `offset`; `None` when it is no TOML.
+/// Parses a value inside another text, at `offset`; `None` if it is not TOML.
 pub(super) fn parse_value(text: &str, source: usize, offset: usize) -> Option<Node> {
     let value = DeValue::parse(text).ok()?;
     Some(Place { source, offset }.node(&value))
 }
 
-/// The value of this text, as `--set` reads it: what is no value of TOML is a string.
+/// The value of this text, as `--set` reads it: text that is not a TOML value is a string.
 pub(super) fn value_of(text: &str) -> toml::Value {
     text.parse().unwrap_or_else(|_| toml::Value::String(text.to_owned()))
 }
@@ -237,7 +235,7 @@ impl Place {
             DeValue::Integer(number) => {
                 Tree::Integer(i64::from_str_radix(number.as_str(), number.radix()).ok())
             }
-            // The text was checked by the parser: what does not parse here overflows.
+            // The parser has checked the text: parsing fails only by overflow.
             DeValue::Float(number) => Tree::Float(number.as_str().parse().unwrap_or(f64::INFINITY)),
             DeValue::Boolean(truth) => Tree::Bool(*truth),
             DeValue::Datetime(date) => Tree::Date(date.to_string()),

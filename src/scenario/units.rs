@@ -1,4 +1,4 @@
-//! Numbers with units, exactly: decimal digits times an integer unit, no float on the way.
+//! Numbers with units, exact: decimal digits times an integer unit, without floats.
 
 use crate::rng::Probability;
 use crate::time::Span;
@@ -20,7 +20,7 @@ struct Decimal {
     decimals: u32,
 }
 
-/// The most digits a number may have: as many as always fit, with a unit, 128 bits.
+/// The most digits of a number: with any unit it fits 128 bits.
 const MAX_DIGITS: usize = 24;
 
 impl Decimal {
@@ -52,7 +52,7 @@ impl Decimal {
         Ok((Self { negative, digits, decimals }, unit.trim()))
     }
 
-    /// The number times `unit`, when that is whole.
+    /// The number times `unit`, if that is whole.
     fn times(&self, unit: u128, finest: &str) -> Result<u128, NotThat> {
         let Some(product) = self.digits.checked_mul(unit) else {
             return not("the number is too large");
@@ -95,24 +95,23 @@ pub fn read_percentage(text: &str) -> Option<Probability> {
     percentage(text).ok()
 }
 
-/// The longest length of time that a scenario may name: ten years. A run of twice that, on clocks
-/// that drift at most as fast again and jump at most [`MAX_JUMPS`], stays far inside the 292 years
-/// of a signed clock.
+/// The longest length of time in a scenario: ten years. A run takes at most twice that (duration
+/// and settling), a clock runs at most twice as fast and jumps at most [`MAX_JUMPS`]: far inside
+/// the 292 years of a signed clock.
 pub(super) const LONGEST: Span = Span::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// The shortest time between two rounds of what goes on for as long as a run does: ten thousand
-/// times a second, far below what any real system does, and little enough that an hour's run ends.
+/// The shortest time between two rounds of what repeats for the whole run. Ten thousand rounds a
+/// second are more than any real system does, and few enough for a run of an hour to end.
 pub(super) const SHORTEST_ROUND: Span = Span::from_micros(100);
 
-/// The shortest time, on average, that a client thinks, waits for an answer or waits before it
-/// tries again, unless it does not wait at all: a client that asks at one instant for ever is found
-/// out by the simulation.
+/// The shortest mean time that a client thinks, waits for an answer or backs off. Zero is allowed:
+/// the simulation notices a client that invokes for ever at one instant.
 pub(super) const SHORTEST_WAIT: Span = Span::from_micros(1);
 
-/// The most that a node's clock may be off and jump, all jumps together, in nanoseconds.
+/// The most that a node's offset and jumps may add up to, in nanoseconds.
 pub(super) const MAX_JUMPS: u64 = LONGEST.nanos();
 
-/// A length of time, with the sign apart.
+/// The sign of a length of time (whether it is negative) and its nanoseconds.
 fn nanoseconds(text: &str) -> Result<(bool, u64), NotThat> {
     let (number, unit) = Decimal::split(text)?;
     let ns = number.times(unit_of(unit, &TIMES, "time")?, "a nanosecond")?;
@@ -144,13 +143,18 @@ pub(super) fn show_signed(ns: i64) -> String {
     format!("{sign}{}", Span::from_nanos(ns.unsigned_abs()))
 }
 
-/// A length of time in the largest unit in which it is whole: `1500ms`, without the point that a
-/// path has between keys.
+/// A length of time in the largest unit in which it is whole: `1500ms`. It has no point, which
+/// would separate keys in a path.
 pub(super) fn show_whole(span: Span) -> String {
     let units = [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)];
-    let ns = span.nanos();
-    let fitting = units.iter().find(|(_, size)| ns.is_multiple_of(*size));
-    fitting.map_or_else(|| format!("{ns}ns"), |(name, size)| format!("{}{name}", ns / size))
+    in_whole_units(span.nanos(), units)
+}
+
+/// A number in the first of these units in which it is whole; the last unit is one.
+fn in_whole_units(number: u64, units: [(&str, u64); 4]) -> String {
+    let whole = units.into_iter().find(|(_, size)| number.is_multiple_of(*size));
+    let (name, size) = whole.expect("every number is whole in ones");
+    format!("{}{name}", number / size)
 }
 
 /// `0.5%`.
@@ -217,11 +221,10 @@ pub(super) fn bandwidth(text: &str) -> Result<u64, NotThat> {
 /// Bytes a second as [`bandwidth`] reads them.
 pub(super) fn show_bandwidth(bytes: u64) -> String {
     let units = [("GB/s", 1_000_000_000), ("MB/s", 1_000_000), ("kB/s", 1_000), ("B/s", 1)];
-    let fitting = units.iter().find(|(_, size)| bytes.is_multiple_of(*size));
-    fitting.map_or_else(|| format!("{bytes}B/s"), |(name, size)| format!("{}{name}", bytes / size))
+    in_whole_units(bytes, units)
 }
 
-/// So many in a length of time.
+/// A rate: `count` in `per` nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rate {
     count: u128,

@@ -1,19 +1,18 @@
-//! One scenario, many settings: `--vary PATH=VALUES`, an axis of a sweep.
+//! `--vary PATH=VALUES`: a setting and its values, one axis of a sweep.
 
 use std::ops::Range;
 
-use super::diagnostics::Diagnostics;
-use super::diagnostics::{Loc, Problem, Sink, Sources};
+use super::diagnostics::{Diagnostics, Loc, Problem, Sink, Sources};
 use super::set::{self, find_outside_quotes};
 use super::tree::{Node, Tree, parse_value};
 
 /// The most values of one axis.
 const MAX_VALUES: usize = 10_000;
 
-/// A setting and the values that it takes in turn: `network.loss=0%,1%,5%`.
+/// A setting and its values: `network.loss=0%,1%,5%`.
 ///
 /// Values are separated by commas outside brackets and quotes. `A..B` stands for the integers from
-/// A up to but without B, `A..=B` for those with B. A value reads as one of `--set` does.
+/// A to B without B, `A..=B` includes B. A value is read as by `--set`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Axis {
     argument: String,
@@ -24,13 +23,12 @@ pub struct Axis {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct VariedValue {
     text: String,
-    /// Where it stands in the argument; all numbers of a range stand where the range does.
+    /// Its place in the argument; all numbers of a range have the place of the range.
     at: Range<usize>,
 }
 
 impl Axis {
-    /// Reads the argument of a `--vary`. Whether the path and the values make sense shows when a
-    /// point is decoded.
+    /// Reads the argument of a `--vary`. Path and values are checked when a point is decoded.
     ///
     /// # Errors
     ///
@@ -39,13 +37,10 @@ impl Axis {
     pub fn parse(argument: &str) -> Result<Self, Diagnostics> {
         let (mut sources, sink) = (Sources::default(), Sink::default());
         let source = sources.add("--vary", argument);
-        match Self::read(argument, source) {
-            Ok(axis) => Ok(axis),
-            Err(problem) => {
-                sink.push(*problem);
-                Err(Diagnostics::new(sources, sink))
-            }
-        }
+        Self::read(argument, source).map_err(|problem| {
+            sink.push(*problem);
+            Diagnostics::new(sources, sink)
+        })
     }
 
     fn read(argument: &str, source: usize) -> Result<Self, Box<Problem>> {
@@ -100,7 +95,7 @@ impl Axis {
         &self.argument
     }
 
-    /// Puts the value of this index in its place.
+    /// Sets the value of this index in the tree.
     pub(super) fn apply(
         &self,
         index: usize,
@@ -119,8 +114,7 @@ impl Axis {
     }
 }
 
-/// The comma-separated items of `text` from `start` on, trimmed; commas inside brackets and quotes
-/// separate nothing.
+/// The items of `text` from `start` on, trimmed: separated by commas outside brackets and quotes.
 fn items(text: &str, start: usize) -> Vec<Range<usize>> {
     let (mut items, mut from) = (Vec::new(), start);
     let (mut depth, mut quoted) = (0_u32, false);
@@ -151,7 +145,7 @@ pub fn settings(text: &str) -> Vec<String> {
     items(text, 0).into_iter().map(|item| text[item].to_owned()).collect()
 }
 
-/// The numbers of a range, or title and label of what is wrong with it; `None` when it is none.
+/// The numbers of a range, or the title and label of a mistake in it; `None` if it is no range.
 fn range(text: &str) -> Option<Result<Vec<String>, (String, &'static str)>> {
     let (low, high) = text.split_once("..")?;
     let (high, inclusive) = high.strip_prefix('=').map_or((high, false), |high| (high, true));
@@ -168,7 +162,7 @@ fn range(text: &str) -> Option<Result<Vec<String>, (String, &'static str)>> {
     Some(Ok((low..=last).map(|number| number.to_string()).collect()))
 }
 
-/// Applies the chosen values of all axes. Mistakes point into the arguments.
+/// Sets the chosen value of each axis. Mistakes point into the arguments.
 pub(super) fn apply(
     root: &mut Node,
     overrides: &Overrides<'_>,
@@ -182,15 +176,14 @@ pub(super) fn apply(
     }
 }
 
-/// What is set from outside before a file is decoded, in this order. Mistakes point into the
-/// arguments.
+/// What arguments set before a file is decoded, in this order. Mistakes point into the arguments.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Overrides<'a> {
     /// `PATH=VALUE` of `--set`.
     pub sets: &'a [String],
     /// `PATH=VALUE` of one configuration of a comparison, `--with`.
     pub with: &'a [String],
-    /// A point of a sweep: of each axis the index of the value that it takes.
+    /// A point of a sweep: each axis with the index of its value.
     pub point: &'a [(&'a Axis, usize)],
 }
 

@@ -25,8 +25,7 @@ pub(super) const MAX_BURST: u32 = 1_000_000;
 /// The most operations: the history numbers its events by 32 bits, two an operation.
 pub(super) const MAX_OPERATIONS: u64 = 1_000_000_000;
 
-/// The most operations that arrivals may bring where the workload does not say how many there are:
-/// some gigabytes of history.
+/// The most arriving operations of a workload without `operations`: some gigabytes of history.
 pub(super) const MAX_ARRIVALS: u64 = 20_000_000;
 
 /// `[workload]`.
@@ -93,7 +92,7 @@ fn workload() -> Section<Workload> {
     .flat(retry(), |load| &mut load.retry)
 }
 
-/// The keys of a read of several replicas: how many, and whether it repairs them.
+/// The keys of a read of several replicas: how many, and whether the read repairs them.
 const READ_QUORUM: [&str; 2] = ["read-quorum", "read-repair"];
 
 fn mix() -> Section<Mix> {
@@ -126,7 +125,7 @@ fn mix() -> Section<Mix> {
 fn pace(table: &mut TableDecoder<'_>, draft: &mut Draft<Workload>) -> Option<()> {
     let think = table.get("think");
     let open = table.get("open");
-    // Both are read even where they exclude each other: each may have mistakes of its own.
+    // Both are read even if both are given, to report the mistakes of each.
     let is_given = (think.is_some(), open.is_some());
     let think = think.map(|think| think.waits());
     let is_endless = draft.is_right("operations") && draft.value.operations.is_none();
@@ -172,7 +171,7 @@ fn open() -> ValueShape {
     ValueShape::table(help, keys).exactly_one(&["rate", "interval"])
 }
 
-/// Whether arrivals at a rate are random; the first is the default.
+/// Whether arrivals at a rate are random (the default).
 const ARRIVALS: [(&str, bool); 2] = [("poisson", true), ("constant", false)];
 
 /// `open = { rate, arrivals, burst }` or `open = { interval, burst }`.
@@ -208,7 +207,7 @@ fn arrivals(table: &mut TableDecoder<'_>, lasts: Option<Span>) -> Option<Pace> {
     Some(Pace::Open { interval: interval?, burst: burst? })
 }
 
-/// Whether no more arrives in all than a run can play.
+/// Refuses more arriving operations than [`MAX_ARRIVALS`].
 fn few_enough(
     value: &Element<'_>,
     interval: &Distribution,
@@ -305,7 +304,7 @@ pub(super) fn replicas() -> ValueShape {
     number.and("description", json!("A number.")).or_word("all")
 }
 
-/// How many replicas a read asks, and whether it repairs them. A repair without a number asks all.
+/// Reads how many replicas a read asks, and whether it repairs them; a repair asks all by default.
 pub(super) fn decode_replicas(
     table: &mut TableDecoder<'_>,
     keys: [&str; 2],

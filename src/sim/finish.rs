@@ -1,5 +1,7 @@
 //! The end of a run, and what it leaves.
 
+use std::sync::Arc;
+
 use crate::config::Config;
 use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Status};
@@ -7,6 +9,7 @@ use crate::id::{NodeId, NodeSet, OpId};
 use crate::metrics::{
     Application, Impact, LastWrite, Leadership, MessageCounts, Recovery, Settlement, Unserved,
 };
+use crate::names::Names;
 use crate::property::Incidents;
 use crate::protocol::{NodeSnapshot, Protocol};
 use crate::time::Time;
@@ -35,7 +38,7 @@ pub struct Finished {
     /// How the run ended.
     pub settlement: Settlement,
     /// How far followers were from the leader when the last write was answered; `None` where none
-    /// was, or nobody led, or nobody asked ([`NoteOptions::last_write`]).
+    /// was, or nobody led, or it was not measured ([`NoteOptions::last_write`]).
     pub last_write: Option<LastWrite>,
     /// Messages by fate.
     pub messages: MessageCounts,
@@ -45,9 +48,9 @@ pub struct Finished {
     pub leaderships: Vec<Leadership>,
     /// Every start of a node from its log, in order of time.
     pub recoveries: Vec<Recovery>,
-    /// Every fault that struck, in order of time.
+    /// The impact of every fault that started, in order of time.
     pub impacts: Vec<Impact>,
-    /// What befell whom that may void a promise.
+    /// The incidents, which may void promises.
     pub incidents: Incidents,
     /// Nodes that are up and never lost their memory.
     pub(crate) survivors: NodeSet,
@@ -141,12 +144,13 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Tapped<Q, Transmissions>> {
     /// The options must ask for a record.
     pub(crate) fn noting_transmissions(
         config: &'a Config,
+        names: &'a Arc<Names>,
         settings: &'a P::Config,
         seed: u64,
         notes: NoteOptions,
         window: Window,
     ) -> Self {
-        let mut simulation = Self::unstarted(config, settings, seed, notes);
+        let mut simulation = Self::unstarted(config, names, settings, seed, notes);
         simulation.kernel.notes.note_stopped();
         simulation.kernel.queue().tap.window = window;
         simulation.start();

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use crate::config::{Config, EventOrder, Workload};
 use crate::digest::{Digest, DigestValue};
 use crate::history::History;
 use crate::id::NodeId;
 use crate::metrics::{MessageCounts, Settlement, Standstill};
+use crate::names::Names;
 use crate::property::{Befallen, Hazard, Incidents};
 use crate::protocol::Protocol;
 use crate::rng::{CausalId, Draws, Purpose};
@@ -29,13 +31,13 @@ pub(crate) struct Kernel<P: Protocol, Q> {
     pub(crate) now: Time,
     /// The draws of the run's seed.
     pub(crate) draws: Draws,
-    /// What clients asked and were told.
+    /// What clients invoked, and the answers.
     pub(crate) history: History,
     /// Messages by fate.
     pub(crate) counts: MessageCounts,
     /// Messages between nodes that are on their way, heartbeats left out.
     pub(crate) in_flight: u64,
-    /// What befell whom that may void a promise.
+    /// The incidents, which may void promises.
     pub(crate) incidents: Incidents,
     /// What is noted besides the outcome.
     pub(crate) notes: RunNotes,
@@ -53,13 +55,13 @@ pub(crate) struct Kernel<P: Protocol, Q> {
 }
 
 impl<P: Protocol, Q: Queue<P>> Kernel<P, Q> {
-    pub(crate) fn new(config: &Config, seed: u64, notes: RunNotes) -> Self {
+    pub(crate) fn new(config: &Config, names: &Arc<Names>, seed: u64, notes: RunNotes) -> Self {
         let generated = config.workload.as_ref().and_then(|workload| workload.operations);
         let operations = generated.unwrap_or(0).min(MOST_EXPECTED) as usize + config.script.len();
         Self {
             now: Time::ZERO,
             draws: Draws::new(seed),
-            history: History::with_capacity(operations),
+            history: History::with_capacity(operations, Arc::clone(names)),
             counts: MessageCounts::default(),
             in_flight: 0,
             incidents: Incidents::NONE,

@@ -17,11 +17,14 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+use std::sync::Arc;
+
 use crate::config::{Config, Occurrence};
 use crate::digest::{DigestValue, name_hash};
 use crate::history::History;
 use crate::id::{FaultId, NodeId};
 use crate::metrics::{Impact, Leadership, Recovery, Settlement};
+use crate::names::Names;
 use crate::protocol::{
     Context, DiskOperation, Effect, Effects, File, Input, NodeSnapshot, Protocol, Ticket,
 };
@@ -88,9 +91,10 @@ mod states;
 /// is left over. What an event causes at its own instant is an event of its own, so an instant is
 /// over only when the next event is later, as it is after [`Simulation::step_until`].
 ///
-/// `Q` is the event queue, which has no say in the outcome.
+/// `Q` is the event queue, which does not affect the outcome.
 pub struct Simulation<'a, P: Protocol, Q = CalendarQueue<Event<P>>> {
     config: &'a Config,
+    names: &'a Names,
     settings: &'a P::Config,
     kernel: Kernel<P, Q>,
     slots: Vec<Slot<P>>,
@@ -131,35 +135,43 @@ struct HeldMessage<P: Protocol> {
 }
 
 impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
-    /// A run of `config` and a protocol's `settings` under `seed`, at its beginning: the nodes have
-    /// booted, and no event has been played.
+    /// A run of `config`, whose ids `names` spells out, and a protocol's `settings` under `seed`,
+    /// at its beginning: the nodes have booted, and no event has been played.
     #[must_use]
-    pub fn new(config: &'a Config, settings: &'a P::Config, seed: u64, notes: NoteOptions) -> Self {
-        let mut simulation = Self::unstarted(config, settings, seed, notes);
+    pub fn new(
+        config: &'a Config,
+        names: &'a Arc<Names>,
+        settings: &'a P::Config,
+        seed: u64,
+        notes: NoteOptions,
+    ) -> Self {
+        let mut simulation = Self::unstarted(config, names, settings, seed, notes);
         simulation.start();
         simulation
     }
 
     fn unstarted(
         config: &'a Config,
+        names: &'a Arc<Names>,
         settings: &'a P::Config,
         seed: u64,
         options: NoteOptions,
     ) -> Self {
         let agreement = if options.last_write { Agreement::ToCome } else { Agreement::Over(None) };
         let notes = RunNotes::new(options, config.bounds.replication_lag.is_some());
-        let mut kernel = Kernel::new(config, seed, notes);
+        let mut kernel = Kernel::new(config, names, seed, notes);
         let triggers = Triggers::of(config);
         if triggers.is_some() {
             kernel.reserve_orders(config.faults.len() as u64);
         }
         Self {
             config,
+            names,
             settings,
             kernel,
             slots: config.clocks.iter().map(|clock| Slot::new(SkewedClock::new(*clock))).collect(),
             network: NetworkState::new(config),
-            clients: Clients::new(config),
+            clients: Clients::new(config, names),
             effects: Effects::new(),
             ordinals: Ordinals::new(config.cluster.nodes),
             undo: config.faults.iter().map(|_| None).collect(),
@@ -334,8 +346,8 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
     /// The clients, ready to act.
     #[inline]
     fn clients(&mut self) -> ClientStep<'_, P, Q> {
-        let Self { config, kernel, network, clients, .. } = self;
-        ClientStep { clients, config, kernel, network }
+        let Self { config, names, kernel, network, clients, .. } = self;
+        ClientStep { clients, config, names, kernel, network }
     }
 
     /// Whether an event reaches the process of a paused node.
@@ -512,6 +524,6 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
 
 /// The identity of a fault, by its id in the scenario: taking out a fault before it changes
 /// nothing.
-fn fault_id(config: &Config, fault: FaultId) -> CausalId {
-    CausalId::root(Root::Fault, name_hash(config.names.fault(fault)), 0)
+fn fault_id(names: &Names, fault: FaultId) -> CausalId {
+    CausalId::root(Root::Fault, name_hash(names.fault(fault)), 0)
 }

@@ -41,7 +41,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
             if self.agreement.observed(node, observation) {
                 self.compare_again();
             }
-            let (now, names) = (self.kernel.now, &self.config.names);
+            let (now, names) = (self.kernel.now, self.names);
             self.kernel.notes.observed(now, node, observation, names);
         }
     }

@@ -61,7 +61,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     }
 
     fn trace_stopped(&mut self, from: NodeId, to: NodeId, what: &str, message: &P::Message) {
-        let names = &self.config.names;
+        let names = self.names;
         self.kernel.trace(from, what, || {
             let kind = P::Message::KINDS[usize::from(message.kind())];
             format!("{kind} to {to}: {}", message.describe(names))
@@ -109,7 +109,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     /// How large a message is on the wire, where that matters.
     #[inline]
     pub(super) fn weigh(&self, message: &P::Message) -> u64 {
-        if self.network.weighs() { message.wire_size(&self.config.names) } else { 0 }
+        if self.network.weighs() { message.wire_size(self.names) } else { 0 }
     }
 
     /// Sends an answer to a client.

@@ -12,9 +12,9 @@
 //! the time to settle is over, messages that compare replicas do not count either: they go on for
 //! as long as replicas differ.
 
-use crate::config::Config;
 use crate::id::{KeyId, NodeId};
 use crate::metrics::Settlement;
+use crate::names::Names;
 use crate::protocol::{Message, NodeSnapshot, Protocol, Role};
 use crate::rng::{CausalId, Cause};
 use crate::time::Span;
@@ -97,7 +97,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
                 Some(_) | None => {}
             }
         }
-        self.clients.waiting_for(self.config, self.kernel.now).is_empty()
+        self.clients.waiting_for(self.config, self.names, self.kernel.now).is_empty()
     }
 
     /// What a node still means to do.
@@ -157,7 +157,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
 
     /// What the cluster still waits for, a line each.
     pub(super) fn waiting_for(&self) -> Vec<String> {
-        let mut waiting = self.clients.waiting_for(self.config, self.kernel.now);
+        let mut waiting = self.clients.waiting_for(self.config, self.names, self.kernel.now);
         let nodes = || NodeId::all(self.config.cluster.nodes);
         let snapshots: Vec<NodeSnapshot> = nodes().map(|node| self.snapshot(node)).collect();
         for (node, slot) in nodes().zip(&self.slots) {
@@ -184,7 +184,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
                 waiting.push(format!("{node} takes {taken} for the leader, and {leader} leads"));
             }
         }
-        waiting.extend(unequal(&snapshots, self.config));
+        waiting.extend(unequal(&snapshots, self.names));
         waiting
     }
 }
@@ -202,7 +202,7 @@ fn shows_the_same(one: &NodeSnapshot, other: &NodeSnapshot) -> bool {
 }
 
 /// The first replica that differs from the first one that is up, in words.
-fn unequal(snapshots: &[NodeSnapshot], config: &Config) -> Option<String> {
+fn unequal(snapshots: &[NodeSnapshot], names: &Names) -> Option<String> {
     let mut live = snapshots.iter().filter(|snapshot| snapshot.up);
     let first = live.next()?;
     let other = live.find(|other| !shows_the_same(first, other))?;
@@ -221,20 +221,20 @@ fn unequal(snapshots: &[NodeSnapshot], config: &Config) -> Option<String> {
             "{} and {} differ: the list {} has {} and {} elements",
             first.node,
             other.node,
-            config.names.key(key),
+            names.key(key),
             length(first),
             length(other)
         ));
     }
     let text = |snapshot| match holds(snapshot, key) {
-        Some((value, _)) => config.names.value(value),
+        Some((value, _)) => names.value(value),
         None => "nothing".to_owned(),
     };
     Some(format!(
         "{} and {} differ: {} is {} and {}",
         first.node,
         other.node,
-        config.names.key(key),
+        names.key(key),
         text(first),
         text(other)
     ))

@@ -15,7 +15,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     pub(super) fn start(&mut self) {
         self.note_clocks();
         for (index, fault) in (0..).zip(&self.config.faults) {
-            let id = fault_id(self.config, fault.id);
+            let id = fault_id(self.names, fault.id);
             if let Start::At(at) = fault.start {
                 self.kernel.schedule(at, id, What::Fault { index, starts: true });
             }

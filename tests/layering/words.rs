@@ -8,10 +8,11 @@ use crate::rules::{Breach, Rule};
 use crate::source::{self, Source};
 
 /// Names that are defined in several files because they mean the same in each, and why.
-const SHARED: [(&str, &str); 3] = [
+const SHARED: [(&str, &str); 4] = [
     ("Config", "the settings of a run, and of each protocol, as the contract calls them"),
     ("LogEntry", "leader-follower's is the one of `parts::log` with its own content"),
     ("Message", "the contract's trait, and the type of each protocol that implements it"),
+    ("Operation", "the room that judges histories knows none of what ours ask of a node"),
 ];
 
 /// Last words of names that say nothing.

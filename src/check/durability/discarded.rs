@@ -36,7 +36,7 @@ pub(super) fn discarded(facts: &Facts<'_>, is_lost: impl Fn(OpId) -> bool) -> Op
     Some(acknowledged.filter_map(is_discarded).collect())
 }
 
-/// What leads to what is held at the end.
+/// The operations that lead to what is held at the end.
 struct Kept {
     operations: Vec<bool>,
     /// By key, the place in the history until which a removal may have emptied it; `None` if it was
@@ -90,13 +90,13 @@ impl Kept {
         }
     }
 
-    /// Keeps what `op` overwrote. What was not kept before and was invoked after `last` is added to
-    /// `later`.
+    /// Keeps the writes that `op` overwrote. Those that were invoked after `last` and are kept only
+    /// now are added to `later`.
     fn lead_back(&mut self, facts: &Facts<'_>, op: OpId, (last, later): (OpId, &mut Vec<OpId>)) {
         let history = facts.evidence.history;
         let entry = history.entry(op);
         if !entry.is_on_one_key() {
-            // A clear leads back to whatever it removed.
+            // A clear does not say what it overwrote.
             return;
         }
         for over in history.over(op) {
@@ -104,7 +104,7 @@ impl Kept {
                 self.empty(entry.key, entry.completed_seq);
                 continue;
             };
-            // Read back from a disk, it may be the value of any that wrote this text.
+            // A value read back from a disk may be that of any write of this text.
             for before in facts.writers.candidates_under(entry, value) {
                 if !std::mem::replace(&mut self.operations[before.0 as usize], true)
                     && before > last

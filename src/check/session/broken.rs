@@ -2,12 +2,12 @@
 
 use crate::id::{KeyId, OpId, Value, Version};
 
-/// An operation that does not fit an earlier one of its session.
+/// An operation that contradicts an earlier one of its session.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Break {
     pub(super) later: OpId,
-    /// What it does not fit. A read is given by the write that it found, and looked up only for the
-    /// break that is shown.
+    /// What it contradicts. A read is named by the write that it found; which read that was is
+    /// looked up only for the break that is shown.
     pub(super) earlier: Earlier,
     pub(super) key: KeyId,
     pub(super) what: Broken,
@@ -21,10 +21,10 @@ pub(super) enum Earlier {
     ReadOf(Option<OpId>),
 }
 
-/// How the later operation does not fit.
+/// How the later operation contradicts the earlier one.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Broken {
-    /// It was given a version that is not above that of the earlier one.
+    /// Its version is not above that of the earlier one.
     Low { version: Version, below: Version },
     /// It returned something older.
     Older,

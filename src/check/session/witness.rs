@@ -2,8 +2,8 @@
 
 use crate::check::facts::Facts;
 use crate::check::{Witness, words};
-use crate::history::{Entry, Function};
-use crate::id::{KeyId, OpId, Value, Version};
+use crate::history::Entry;
+use crate::id::{KeyId, OpId};
 
 use super::broken::{Break, Broken, Earlier};
 
@@ -58,7 +58,7 @@ pub(super) fn witness(facts: &Facts<'_>, count: u64, first: Break) -> Witness {
     }
 }
 
-/// The last read of the session before the one that broke it that had found `write`.
+/// The session's last read before the break that had found `write`.
 fn reader(facts: &Facts<'_>, first: Break, write: Option<OpId>) -> OpId {
     let history = facts.evidence.history;
     let client = history.entry(first.later).client;
@@ -66,42 +66,19 @@ fn reader(facts: &Facts<'_>, first: Break, write: Option<OpId>) -> OpId {
         if !entry.is_ok() || entry.client != client || *op >= first.later {
             return false;
         }
-        let wrote = |value: Value, version: Version| {
+        let effect = history.effect_on(*op, first.key);
+        let Some(content) = effect.and_then(|effect| effect.found()) else { return false };
+        let mut elements = content.elements().unwrap_or_default().iter();
+        let last = content.value().zip(effect.and_then(|effect| effect.version));
+        last.is_some_and(|(value, version)| {
             facts.writers.found(entry, first.key, value, version) == write
-        };
-        let appended =
-            |value: &Value| facts.writers.found_element(entry, first.key, *value) == write;
-        let shows = |value: Option<Value>, version: Option<Version>, list: Option<&[Value]>| {
-            let mut elements = list.unwrap_or_default().iter();
-            value.zip(version).is_some_and(|(value, version)| wrote(value, version))
-                || elements.any(appended)
-        };
-        match entry.function {
-            Function::Get if entry.key == first.key => {
-                shows(entry.value, entry.version, history.elements(*op))
-            }
-            Function::ReadAll => {
-                let items = history.contents(*op).unwrap_or_default().iter();
-                let mut of_key = items.filter(|item| item.key == first.key);
-                of_key.any(|item| shows(item.value, item.version, item.elements.as_deref()))
-            }
-            Function::Get
-            | Function::Put
-            | Function::Delete
-            | Function::List
-            | Function::Clear
-            | Function::Append => false,
-        }
+        }) || elements.any(|value| facts.writers.found_element(entry, first.key, *value) == write)
     };
     history.iter().filter(found).last().map_or(first.later, |(op, _)| op)
 }
 
 /// The value that the read `op` found for `key`, in words.
 fn value_on(facts: &Facts<'_>, op: OpId, key: KeyId) -> String {
-    let history = facts.evidence.history;
-    let value = match history.contents(op) {
-        Some(items) => items.iter().find(|item| item.key == key).and_then(|item| item.value),
-        None => history.entry(op).value,
-    };
+    let value = facts.evidence.history.value_found(op, key);
     value.map_or_else(|| "nothing".to_owned(), |value| facts.evidence.names().value(value))
 }

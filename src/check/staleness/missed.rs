@@ -11,10 +11,10 @@ use std::cell::OnceCell;
 use crate::check::order::Write;
 use crate::id::Version;
 
-/// As many writes are looked at one by one before a tree is built.
+/// Up to this many writes are compared one by one, without a tree.
 const FEW: usize = 24;
 
-/// WritesByAck writes of a key, in the order of their acknowledgements.
+/// The writes of a key in the order of their acknowledgements.
 #[derive(Debug, Default)]
 pub(super) struct WritesByAck {
     writes: Vec<Write>,
@@ -34,9 +34,9 @@ struct Ranked {
 pub(super) struct MissedWrites {
     /// The place of the first.
     pub(super) first: usize,
-    /// How many there are, as far as it is known at once; less those counted by `below`.
+    /// An upper bound of their number: `below` says which of them are not missed.
     upper: u64,
-    /// Those with at most this version between these places are not missed.
+    /// Writes of at most this version between these places are not missed.
     below: Option<(usize, usize, Version)>,
 }
 
@@ -74,12 +74,12 @@ impl WritesByAck {
             by_invocation.first_above((from, until), found.end),
         ];
         let first = first.into_iter().flatten().min()?;
-        // All that ended before the write that was found did were invoked before that.
+        // Up to `middle`, writes ended before the found one, so only a greater version is missed.
         let middle = self.writes.partition_point(|write| write.end <= found.end).min(until);
         let middle = middle.max(from);
         let mut upper = (until - from) as u64;
         let mut at = middle;
-        // Of the rest few were under way at that moment.
+        // Later writes are missed unless they were concurrent and have no greater version: few.
         while let Some(place) = by_age.first_above((at, until), u32::MAX - found.end) {
             upper -= u64::from(self.writes[place].version <= found.version);
             at = place + 1;
@@ -105,7 +105,7 @@ impl WritesByAck {
     /// How many writes each of these reads misses.
     pub(super) fn count(&self, missed: &[MissedWrites]) -> Vec<u64> {
         let mut counts: Vec<u64> = missed.iter().map(|missed| missed.upper).collect();
-        // By place: up to there, which read, of at most which version, and whether it adds.
+        // How many writes up to a place have at most a version; for which read; added or not.
         let mut questions: Vec<(usize, usize, Version, bool)> = Vec::new();
         for (read, missed) in missed.iter().enumerate() {
             if let Some((from, until, version)) = missed.below {
@@ -137,7 +137,7 @@ fn rank(versions: &[Version], version: Version) -> u32 {
     u32::try_from(versions.partition_point(|other| *other <= version)).expect("fewer than 2^32")
 }
 
-/// The maxima of numbers over halves, quarters and so on.
+/// The maxima of numbers over halves, quarters and so on: a segment tree.
 #[derive(Debug)]
 struct Maxima {
     leaves: usize,
@@ -186,7 +186,7 @@ impl Maxima {
 struct Fenwick(Vec<u32>);
 
 impl Fenwick {
-    /// No count, for ranks from 1 to `ranks`.
+    /// Without counts, for ranks from 1 to `ranks`.
     fn new(ranks: usize) -> Self {
         Self(vec![0; ranks + 1])
     }

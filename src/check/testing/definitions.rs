@@ -151,7 +151,7 @@ pub(in crate::check) fn removal_versions(history: &History, op: OpId, key: KeyId
         let versions = versions(history, op, key);
         if versions.is_empty() { unknown } else { versions }
     } else if entry.function == Function::Clear {
-        let removes_any = history.cleared().iter().any(|(other, ..)| *other == op);
+        let removes_any = history.effects(op).next().is_some();
         if removes_any { versions(history, op, key) } else { unknown }
     } else {
         Vec::new()
@@ -164,13 +164,11 @@ pub(in crate::check) fn versions(history: &History, op: OpId, key: KeyId) -> Vec
     if !entry.is_write() {
         return Vec::new();
     }
-    let mut versions: Vec<Version> = Vec::new();
-    if entry.function != Function::Clear && entry.key == key {
-        versions.extend(entry.version);
+    let on_key = history.effects(op).filter(|effect| effect.key == key);
+    let mut versions: Vec<Version> = on_key.filter_map(|effect| effect.version).collect();
+    if entry.is_on_one_key() && entry.key == key {
         let attempts = history.other_versions().iter();
         versions.extend(attempts.filter(|(other, _)| *other == op).map(|(_, version)| *version));
     }
-    let cleared = history.cleared().iter().filter(|(other, k, _)| (*other, *k) == (op, key));
-    versions.extend(cleared.map(|(.., version)| *version));
     versions
 }

@@ -41,7 +41,7 @@ pub(super) fn run(args: &RunArgs, env: &mut Environment<'_>) -> Result<Exit, Tro
             config: &scenario.config,
             play: Box::new(|seed, options| scenario.run(seed, options)),
             chronicle: Box::new(|seed, window| {
-                scenario.protocol.chronicle(&scenario.config, seed, window)
+                scenario.protocol.chronicle(&scenario.config, &scenario.names, seed, window)
             }),
         })
         .collect();

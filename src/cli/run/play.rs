@@ -86,7 +86,7 @@ pub(super) fn play(
         let pictures = Wanted { plot, diagram, window };
         let run = PlottedRun { scenario: &runnable.name, config: runnable.config, result: &result };
         let drawn = pictures::draw(&run, pictures, &again);
-        let written = folder::write(&folder, &completed.report, &result, &runnable.config.names)
+        let written = folder::write(&folder, &completed.report, &result)
             .and_then(|()| folder::write_pictures(&folder, &drawn));
         completed.written = Some(written.map(|()| folder));
     }

@@ -16,6 +16,7 @@
 //! was played.
 
 use crate::config::Config;
+use crate::names::Names;
 use crate::property::Property;
 use crate::run::RunOptions;
 use crate::scenario::{ConfiguredProtocol, Document, Registry, Scenario};
@@ -48,30 +49,29 @@ pub fn shrink_case(
     signature: &Signature,
 ) -> Result<Shrunk, String> {
     let mut draw = target.draw(seed, case);
-    let drawn = draw.current();
-    let protocol = drawn.scenario().protocol.as_ref();
+    let mut best = draw.current();
     let run = |case: &FuzzCase| case.run(RunOptions::default());
     let wanted = |finding: &Find| finding.signature == *signature;
-    let broken = oracle::broken(signature, drawn.config(), || run(&drawn));
+    let broken = oracle::broken(signature, best.config(), || run(&best));
     let Some(finding) = broken.into_iter().find(wanted) else {
         return Err(format!("case {case} does not fail by {signature}"));
     };
-    let size = Size::of(drawn.config(), || run(&drawn));
+    let size = Size::of(best.config(), || run(&best));
     let mut oracle = Oracle::new(&target.registry, finding, target.fuzz.max_down);
-    let mut best = Config { seed: drawn.seed(), ..drawn.config().clone() };
     // The loop of proptest's `TestRunner::shrink`, with a find in place of a failed test.
-    let mut goes_on = best.faults.len() <= FEW && draw.simplify();
+    let mut goes_on = best.config().faults.len() <= FEW && draw.simplify();
     while goes_on {
         let less = draw.current();
         goes_on = if oracle.reproduces(less.config(), || run(&less)) {
-            best = Config { seed: less.seed(), ..less.config().clone() };
+            best = less;
             draw.simplify()
         } else {
             draw.complicate()
         };
     }
     let origin = format!("{}, case {case} of seed {seed}", target.scenario.name);
-    shrink(&origin, &best, protocol, oracle, size)
+    let config = Config { seed: best.seed(), ..best.config().clone() };
+    shrink(&origin, &config, best.names(), best.scenario().protocol.as_ref(), oracle, size)
 }
 
 /// Shrinks a scenario that fails under `seed`. Which failure is kept, in order of preference:
@@ -92,7 +92,7 @@ pub fn shrink_scenario(
     check: Option<Property>,
 ) -> Result<Shrunk, String> {
     let config = Config { seed, ..scenario.config.clone() };
-    let play = || scenario.protocol.run(&config, seed, RunOptions::default());
+    let play = || scenario.protocol.run(&config, &scenario.names, seed, RunOptions::default());
     let Some(finding) = oracle::worst(&config, check, play) else {
         let keeps = |check: Property| format!("keeps {check}");
         let does = check.map_or_else(|| "breaks nothing".to_owned(), keeps);
@@ -100,18 +100,19 @@ pub fn shrink_scenario(
     };
     let (size, oracle) = (Size::of(&config, play), Oracle::new(registry, finding, None));
     let origin = format!("{}, seed {seed}", scenario.name);
-    shrink(&origin, &config, scenario.protocol.as_ref(), oracle, size)
+    shrink(&origin, &config, &scenario.names, scenario.protocol.as_ref(), oracle, size)
 }
 
 /// Removes everything that can be removed.
 fn shrink(
     origin: &str,
     config: &Config,
+    names: &Names,
     protocol: &dyn ConfiguredProtocol,
     mut oracle: Oracle<'_>,
     before: Size,
 ) -> Result<Shrunk, String> {
-    let document = Document::of_settings(config, protocol);
+    let document = Document::of_settings(config, names, protocol);
     if !oracle.fails(&document) {
         return Err(format!("{origin}: the file of the run does not fail as the run does"));
     }

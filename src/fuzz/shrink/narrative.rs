@@ -128,9 +128,10 @@ fn story(scenario: &Scenario, signature: &Signature, result: &RunResult) -> Opti
         };
         let op = witness.operations.iter().find(written)?;
         let value = result.history.entry(*op).value?;
-        Question::Write(scenario.config.names.value(value))
+        Question::Write(scenario.names.value(value))
     };
-    let explanation = scenario.protocol.explain(&scenario.config, seed, &asked).ok()?;
+    let explanation =
+        scenario.protocol.explain(&scenario.config, &scenario.names, seed, &asked).ok()?;
     let text = explain::text(&scenario.name, &asked, &explanation);
     // Without the first lines: they name the file and the verdict, which the comment has already.
     Some(text.lines().skip_while(|line| !line.is_empty()).skip(1).collect::<Vec<_>>().join("\n"))

@@ -72,8 +72,8 @@ impl Reduction<'_, '_> {
             return;
         };
         let Some(result) = super::oracle::caught(|| played(&scenario)) else { return };
-        let config = written_out(&scenario.config, scenario.config.seed, &result.history);
-        self.keep(Document::of_settings(&config, scenario.protocol.as_ref()));
+        let (config, names) = written_out(&scenario.config, scenario.config.seed, &result.history);
+        self.keep(Document::of_settings(&config, &names, scenario.protocol.as_ref()));
     }
 
     /// Removes items of a list: halves, quarters, and so on to single ones (the delta debugging of
@@ -294,7 +294,7 @@ impl Reduction<'_, '_> {
         }
     }
 
-    /// The time at which a fault struck, in place of its trigger.
+    /// The time at which a fault started, in place of its trigger.
     fn time_for_trigger(&mut self, place: usize) {
         if !self.document.item("fault", place).iter().any(|(path, _)| path.starts_with("when.")) {
             return;

@@ -15,12 +15,12 @@ use super::write::{AcceptedWrite, Payload, Pending};
 use super::{Cx, LeaderFollower, Timer};
 
 /// What a write is answered that too few have acknowledged: how many, of how many.
-fn too_few(config: &Config, response: Response, confirmations: (u16, u16)) -> Reply {
+fn too_few(config: &Config, response: Response, acknowledgements: (u16, u16)) -> Reply {
     let (outcome, degraded) = match config.on_ack_timeout {
         OnAckTimeout::Succeed => (Outcome::Ok(response), true),
         OnAckTimeout::Fail => (Outcome::Unknown(Failure::TooFewConfirmations), false),
     };
-    Reply { outcome, degraded, confirmations: Some(confirmations), leader: None }
+    Reply { outcome, degraded, acknowledgements: Some(acknowledgements), leader: None }
 }
 
 impl LeaderFollower {
@@ -185,8 +185,8 @@ impl LeaderFollower {
         }
         self.send_to_all(version, &payload, index, cx);
         if wanted == 0 && !matches!(self.replica.config.mode, Mode::InSync { .. }) {
-            let confirmations = Some((0, cx.nodes() - 1));
-            cx.reply(request, Reply { confirmations, ..Reply::of(Outcome::Ok(response)) });
+            let acknowledgements = Some((0, cx.nodes() - 1));
+            cx.reply(request, Reply { acknowledgements, ..Reply::of(Outcome::Ok(response)) });
             return;
         }
         let ack_timeout = self.replica.config.ack_timeout;
@@ -201,7 +201,7 @@ impl LeaderFollower {
             deadline: cx.monotonic() + ack_timeout,
             wanted,
             acknowledged: NodeSet::EMPTY,
-            confirmations: 0,
+            acknowledgements: 0,
             answered: false,
         });
         self.count_early_acknowledgements(version, index, cx);
@@ -230,9 +230,9 @@ impl LeaderFollower {
         let followers = cx.nodes() - 1;
         for pending in std::mem::take(&mut self.leading.unanswered) {
             if !pending.answered {
-                let confirmations = Some((pending.confirmations, followers));
+                let acknowledgements = Some((pending.acknowledgements, followers));
                 let outcome = Outcome::Unknown(Failure::SteppedDown);
-                cx.reply(pending.request, Reply { confirmations, ..Reply::of(outcome) });
+                cx.reply(pending.request, Reply { acknowledgements, ..Reply::of(outcome) });
             }
         }
         self.leading.refusals.clear();
@@ -261,8 +261,8 @@ impl LeaderFollower {
         if pending.answered || !pending.acknowledged.insert(from) {
             return;
         }
-        pending.confirmations += 1;
-        if pending.confirmations < pending.wanted {
+        pending.acknowledgements += 1;
+        if pending.acknowledgements < pending.wanted {
             if !self.leading.refusals.is_empty() {
                 self.give_up_if_hopeless(version, cx);
             }
@@ -270,7 +270,7 @@ impl LeaderFollower {
         }
         pending.answered = true;
         let reply = Reply {
-            confirmations: Some((pending.confirmations, cx.nodes() - 1)),
+            acknowledgements: Some((pending.acknowledgements, cx.nodes() - 1)),
             ..Reply::of(Outcome::Ok(std::mem::replace(&mut pending.response, Response::Cleared)))
         };
         cx.reply(pending.request, reply);
@@ -302,14 +302,14 @@ impl LeaderFollower {
         let followers = self.replication.log().followers();
         let matched = others().map(|node| followers.of(*node).matched());
         let index = matched.min().unwrap_or(LogIndex(u64::MAX));
-        let confirmations = u16::try_from(others().count()).expect("as many as there are nodes");
+        let acknowledgements = u16::try_from(others().count()).expect("as many as there are nodes");
         while let Some(pending) =
             self.leading.unanswered.pop_front_if(|pending| pending.index <= index)
         {
             if !pending.answered {
-                let confirmations = Some((confirmations, cx.nodes() - 1));
+                let acknowledgements = Some((acknowledgements, cx.nodes() - 1));
                 let ok = Reply::of(Outcome::Ok(pending.response));
-                cx.reply(pending.request, Reply { confirmations, ..ok });
+                cx.reply(pending.request, Reply { acknowledgements, ..ok });
             }
         }
         self.drop_answered(cx);
@@ -369,8 +369,8 @@ impl LeaderFollower {
         }
         pending.answered = true;
         let response = std::mem::replace(&mut pending.response, Response::Cleared);
-        let (request, confirmations) = (pending.request, pending.confirmations);
-        cx.reply(request, too_few(&config, response, (confirmations, followers)));
+        let (request, acknowledgements) = (pending.request, pending.acknowledgements);
+        cx.reply(request, too_few(&config, response, (acknowledgements, followers)));
         self.leading.refusals.remove(&version);
         self.drop_answered(cx);
     }
@@ -382,8 +382,8 @@ impl LeaderFollower {
         let is_over = |pending: &mut Pending| pending.answered || pending.deadline <= now;
         while let Some(pending) = self.leading.unanswered.pop_front_if(is_over) {
             if !pending.answered {
-                let confirmations = (pending.confirmations, followers);
-                let reply = too_few(&self.replica.config, pending.response, confirmations);
+                let acknowledgements = (pending.acknowledgements, followers);
+                let reply = too_few(&self.replica.config, pending.response, acknowledgements);
                 cx.reply(pending.request, reply);
             }
         }

@@ -83,7 +83,7 @@ pub(crate) struct Pending {
     pub(crate) deadline: Time,
     pub(crate) wanted: u16,
     pub(crate) acknowledged: NodeSet,
-    pub(crate) confirmations: u16,
+    pub(crate) acknowledgements: u16,
     pub(crate) answered: bool,
 }
 

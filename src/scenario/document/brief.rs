@@ -1,10 +1,9 @@
-//! Leaving out what holds anyway.
+//! Removing redundant keys.
 //!
-//! What may go is found by trying: a key may, if the file without it decodes to an equal scenario.
-//! There are too many keys to try each of every operation on the whole file. So they are tried on a
-//! small one, first, in which each list has an item of each shape and no more; what went there goes
-//! from the whole file at once. Only where that was not the same scenario after all, every step is
-//! tried on the whole file.
+//! A key may go if the file without it decodes to an equal scenario. Trying every key of every
+//! operation on the whole file takes too long. So keys are first tried on a small file, in which
+//! each list has one item of each shape; the keys that went there are removed from the whole file
+//! at once. If that changes the scenario, every key is tried on the whole file.
 
 use std::collections::BTreeMap;
 
@@ -13,18 +12,20 @@ use toml::{Table, Value};
 use super::decode::{decode, node};
 use super::table::{LISTS, find, is_list, items, items_mut, leaves_of, remove};
 use crate::config::Config;
+use crate::names::Names;
 use crate::scenario::Registry;
 use crate::scenario::fuzz::Fuzz;
 use crate::scenario::ids::ids_of;
+use crate::scenario::sections::Decoded;
 use crate::scenario::tree::{Node, Tree};
 use crate::scenario::words::{ACTIONS, OPERATIONS};
 
-/// The file, brief; as it is when it does not decode.
+/// The file without redundant keys; unchanged if it does not decode.
 pub(super) fn brief(file: &Table, registry: &Registry) -> Table {
     let Some(whole) = Meaning::of(file, registry) else { return file.clone() };
     let classes = classes(file);
-    if let Some(small) = Trial::new(sample(file, &classes), registry) {
-        let cuts = small.cuts(&classes);
+    if let Some(mut small) = Trial::new(sample(file, &classes), registry) {
+        let cuts = small.thin(&classes);
         let mut brief = file.clone();
         cuts.iter().for_each(|cut| cut.apply(&mut brief));
         shorten_constants(&mut brief);
@@ -43,21 +44,19 @@ pub(super) fn brief(file: &Table, registry: &Registry) -> Table {
     trial.file
 }
 
-/// The default of `settle` follows from all settings: whether it may go shows on the whole file
-/// alone.
+/// Removes `settle` if it is redundant. Its default depends on all settings, so only the whole file
+/// shows that.
 fn without_settle(brief: Table, whole: &Meaning, registry: &Registry) -> Table {
     let mut without = brief.clone();
-    if without.remove("settle").is_some() && Meaning::of(&without, registry).as_ref() == Some(whole)
-    {
-        return without;
-    }
-    brief
+    without.remove("settle");
+    if Meaning::of(&without, registry).as_ref() == Some(whole) { without } else { brief }
 }
 
-/// What a file means: all that may not change.
+/// The meaning of a file, which may not change.
 #[derive(PartialEq)]
 struct Meaning {
     config: Config,
+    names: Names,
     protocol: &'static str,
     settings: Table,
     fuzz: Option<Fuzz>,
@@ -65,8 +64,8 @@ struct Meaning {
 
 impl Meaning {
     fn of(file: &Table, registry: &Registry) -> Option<Self> {
-        let (config, protocol, fuzz) = decode(file, registry)?;
-        Some(Self { config, protocol: protocol.name(), settings: protocol.encode(), fuzz })
+        let Decoded { config, names, protocol, fuzz } = decode(file, registry)?;
+        Some(Self { config, names, protocol: protocol.name(), settings: protocol.encode(), fuzz })
     }
 }
 
@@ -76,7 +75,7 @@ enum Cut {
     OfItems(Class),
 }
 
-/// The same key of some items of a list, which all have the same keys and there the same value.
+/// A key of some items of a list, which all have the same keys, and the same value at this one.
 #[derive(Clone)]
 struct Class {
     list: &'static str,
@@ -94,7 +93,7 @@ impl Cut {
 }
 
 impl Class {
-    /// Removes the key of the items, each at the place that `find` gives for it, if it does.
+    /// Removes the key from the items; `find` maps their places to those in `file`.
     fn remove(&self, file: &mut Table, find: impl Fn(usize) -> Option<usize>) {
         let Some(items) = items_mut(file, self.list) else { return };
         for place in self.places.iter().filter_map(|place| find(*place)) {
@@ -110,8 +109,7 @@ struct Trial<'a> {
     file: Table,
     meaning: Meaning,
     registry: &'a Registry,
-    /// Where the file is a sample: of each list the places of its items in the whole file, in
-    /// order.
+    /// If the file is a sample, the places in the whole file of each list's items, in order.
     places: Option<Sampled>,
 }
 
@@ -123,7 +121,7 @@ impl<'a> Trial<'a> {
         Some(Self { file, meaning, registry, places: Some(places) })
     }
 
-    /// Takes the candidate for the file, if it means the same; whether it does.
+    /// Replaces the file by the candidate if it means the same; whether it does.
     fn takes(&mut self, candidate: Table) -> bool {
         let same = Meaning::of(&candidate, self.registry).as_ref() == Some(&self.meaning);
         if same {
@@ -132,11 +130,7 @@ impl<'a> Trial<'a> {
         same
     }
 
-    fn cuts(mut self, classes: &[Class]) -> Vec<Cut> {
-        self.thin(classes)
-    }
-
-    /// Leaves out every setting and every key of an item that may go; says which these were.
+    /// Removes all settings and keys of items that may go, and returns them.
     fn thin(&mut self, classes: &[Class]) -> Vec<Cut> {
         let mut cuts = Vec::new();
         for section in settings(&self.file).chunk_by(|a, b| parent(a) == parent(b)) {
@@ -156,7 +150,7 @@ impl<'a> Trial<'a> {
         cuts
     }
 
-    /// Leaves out all of these, or each that may go; says which these were.
+    /// Removes all of these, or each that may go, and returns the removed ones.
     fn try_all<T: Clone>(&mut self, all: &[T], cut: impl Fn(&T, &mut Table)) -> Vec<T> {
         let mut candidate = self.file.clone();
         all.iter().for_each(|one| cut(one, &mut candidate));
@@ -179,14 +173,13 @@ fn parent(path: &[String]) -> &[String] {
 
 /// The settings outside lists.
 fn settings(file: &Table) -> Vec<Vec<String>> {
-    let of_list = |path: &[String]| is_list(path);
     let mut found = Vec::new();
     leaves_of(file, &mut Vec::new(), &|path, _| path != ["fuzz", "settings"], &mut found);
-    found.retain(|path| !of_list(path) && *path != ["fuzz", "settings"]);
+    found.retain(|path| !is_list(path) && *path != ["fuzz", "settings"]);
     found
 }
 
-/// Whether no item of the list does without the key, or none that has it means the same without it.
+/// Whether the key cannot be redundant: every item needs it, or it changes the meaning of each.
 fn is_needed(list: &str, path: &[String]) -> bool {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     match (list, path.as_slice()) {
@@ -205,7 +198,7 @@ fn is_needed(list: &str, path: &[String]) -> bool {
 /// A list, the path of a key, the keys of the item, the value.
 type Key = (&'static str, Vec<String>, Vec<String>, Option<String>);
 
-/// The keys that items may do without, but for ids: classes of one key stand together.
+/// The keys of items that may be redundant, except ids, sorted by key.
 fn classes(file: &Table) -> Vec<Class> {
     let mut classes: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
     for list in LISTS {
@@ -226,8 +219,8 @@ fn classes(file: &Table) -> Vec<Class> {
     classes.into_iter().map(class).collect()
 }
 
-/// The file with one item of each class, and those that others name: with those, it may well be a
-/// scenario of its own.
+/// The file with one item of each class, and the items that others refer to, so that it is probably
+/// a valid scenario.
 fn sample(file: &Table, classes: &[Class]) -> (Table, Sampled) {
     let mut sampled = Sampled::new();
     let mut sample = file.clone();
@@ -259,10 +252,10 @@ fn sample(file: &Table, classes: &[Class]) -> (Table, Sampled) {
     (sample, sampled)
 }
 
-/// Writes distributions that are constant as lengths of time.
+/// Writes constant distributions as lengths of time.
 fn shorten_constants(file: &mut Table) {
     for (key, value) in file.iter_mut() {
-        // A change keeps its texts, and what is drawn is text as well.
+        // The values of `[[change]]` and `[fuzz]` are compared as texts.
         if key != "change" && key != "fuzz" {
             shorten(value);
         }
@@ -281,15 +274,15 @@ fn shorten(value: &mut Value) {
     }
 }
 
-/// Leaves out the ids that operations and faults have of themselves.
+/// Removes ids of operations and faults that would be derived.
 fn leave_out_ids(file: &mut Table) {
     for (list, kinds) in [("operation", &OPERATIONS[..]), ("fault", &ACTIONS[..])] {
         let Some(all) = items_mut(file, list) else { continue };
         let given: Vec<Node> = all.iter().map(|item| node(item, &mut 0)).collect();
         let ids = ids_of(&given.iter().collect::<Vec<_>>(), kinds);
         let mut bare: Vec<Node> = given.iter().map(without_id).collect();
-        // An id that has to be given may take the one that another would have had: until all come
-        // out right.
+        // A given id may be one that another item would derive, so this repeats until all are
+        // right.
         loop {
             let made = ids_of(&bare.iter().collect::<Vec<_>>(), kinds);
             let mut differ = (0..made.len()).filter(|place| made[*place] != ids[*place]).peekable();

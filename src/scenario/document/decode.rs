@@ -1,4 +1,4 @@
-//! Decoding a file that was never text.
+//! Decoding a file from its tree, without text.
 
 use toml::{Table, Value};
 
@@ -6,7 +6,7 @@ use crate::scenario::diagnostics::Loc;
 use crate::scenario::tree::{Node, Tree, TreeEntry};
 use crate::scenario::{Registry, sections};
 
-/// Decodes a file that was never text.
+/// Decodes a file; `None` if it has mistakes.
 pub(super) fn decode(file: &Table, registry: &Registry) -> Option<sections::Decoded> {
     let mut count = 0;
     let value = Tree::Table(entries(file, &mut count));
@@ -14,8 +14,8 @@ pub(super) fn decode(file: &Table, registry: &Registry) -> Option<sections::Deco
     sections::decode_tree(&root, registry)
 }
 
-/// What parsing the text would make of it, but for the places: they are numbered in the order of
-/// the text.
+/// The node that parsing the text would give, except for its places: these are numbered in the
+/// order of the text.
 pub(super) fn node(value: &Value, count: &mut usize) -> Node {
     let at = next(count);
     let value = match value {

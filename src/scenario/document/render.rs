@@ -1,5 +1,4 @@
-//! A table of TOML as the text of a scenario file: a section for each of its tables, values in one
-//! line.
+//! A table of TOML as the text of a scenario file: a section for each table, a line for each value.
 
 use std::fmt::Write;
 
@@ -15,7 +14,7 @@ pub(super) fn render(file: &Table) -> String {
     if text.starts_with('\n') { text.split_off(1) } else { text }
 }
 
-/// `lines` as comments; what would end a comment early is shown in its place.
+/// `lines` as comments, with control characters replaced.
 pub(super) fn comment(lines: &[String]) -> String {
     let visible = |line: &str| {
         let shown = |character: char| {
@@ -31,7 +30,7 @@ pub(super) fn comment(lines: &[String]) -> String {
     lines.iter().map(inner).collect()
 }
 
-/// Whether this value of the section at `path` is a section of its own, or several.
+/// Whether this value of the section at `path` is written as sections.
 fn is_section(path: &str, key: &str, value: &Value) -> bool {
     match value {
         Value::Table(_) => {
@@ -59,8 +58,7 @@ fn sections(text: &mut String, path: &str, table: &Table) {
         let path = below(path, &bare_or_quoted(key));
         match value {
             Value::Table(inner) => {
-                // A header of which nothing is said but what its sections say is left out, but for
-                // a protocol's.
+                // A section that has sections only needs no header, except a protocol's.
                 let says = inner.iter().any(|(key, value)| !is_section(&path, key, value));
                 if says || inner.is_empty() || path.starts_with("protocol.") {
                     let _ = writeln!(text, "\n[{path}]");

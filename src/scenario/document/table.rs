@@ -5,11 +5,11 @@ use toml::{Table, Value};
 use crate::scenario::set;
 use crate::scenario::words::VARIANTS;
 
-/// The lists of a scenario file: what stands there as `[[LIST]]`, once for each of its items.
+/// The lists of a scenario file, each item of which is a `[[LIST]]`.
 pub const LISTS: [&str; 7] =
     ["clock", "operation", "fault", "change", "network.link", "network.client", "expect.state"];
 
-/// Whether this path is a list's.
+/// Whether this is the path of a list.
 pub(super) fn is_list<S: AsRef<str>>(path: &[S]) -> bool {
     LISTS.iter().any(|list| list.split('.').eq(path.iter().map(AsRef::as_ref)))
 }
@@ -20,8 +20,7 @@ pub(super) fn is_distribution(value: &Value) -> bool {
     table.len() == 1 && table.keys().all(|key| VARIANTS.contains(&key.as_str()))
 }
 
-/// The paths of the leaves of a table, in order. A table is entered where `descends` says so of its
-/// path.
+/// The paths of the leaves of a table, in order. `descends` says which inner tables to enter.
 pub(super) fn leaves_of(
     table: &Table,
     walked: &mut Vec<String>,
@@ -71,31 +70,30 @@ pub(super) fn item_mut<'a>(file: &'a mut Table, list: &str, place: usize) -> Opt
     items_mut(file, list)?.get_mut(place)?.as_table_mut()
 }
 
-/// Removes the key at `path` and the tables that this empties; `depth` says how far from the file's
-/// root `table` is.
+/// Removes the key at `path` and the tables that this empties; `depth` is the depth of `table`
+/// below the file's root.
 pub(super) fn remove<S: AsRef<str>>(table: &mut Table, path: &[S], depth: usize) {
     let Some((first, rest)) = path.split_first() else { return };
     let key = first.as_ref();
     if !rest.is_empty() {
         let Some(inner) = table.get_mut(key).and_then(Value::as_table_mut) else { return };
-        // What is in `protocol` says which it is, even where nothing more is said of it.
-        let stays =
-            depth == 0 && key == "cluster" || depth == 0 && key == "protocol" && rest.len() > 1;
-        if key == "protocol" && depth == 0 && rest.len() > 1 {
+        // The protocol's table stays even if it is empty: it names the protocol.
+        let is_in_protocol = depth == 0 && key == "protocol" && rest.len() > 1;
+        if is_in_protocol {
             if let Some(settings) = inner.get_mut(rest[0].as_ref()).and_then(Value::as_table_mut) {
                 remove(settings, &rest[1..], 2);
             }
         } else {
             remove(inner, rest, depth + 1);
         }
-        if stays || !inner.is_empty() {
+        if is_in_protocol || depth == 0 && key == "cluster" || !inner.is_empty() {
             return;
         }
     }
     table.remove(key);
 }
 
-/// Puts `value` at `path` of `table`, which is at `walked`.
+/// Puts `value` at `path` of `table`, whose own path is `walked`.
 pub(super) fn put(table: &mut Table, walked: &mut Vec<String>, path: &[String], value: Value) {
     let Some((key, rest)) = path.split_first() else { return };
     let way: Vec<&str> = walked.iter().map(String::as_str).collect();
@@ -108,7 +106,7 @@ pub(super) fn put(table: &mut Table, walked: &mut Vec<String>, path: &[String], 
         return;
     }
     let inner = table.entry(key.clone()).or_insert_with(|| Value::Table(Table::new()));
-    // A scalar in the way gives way: `network.delay.constant` replaces the shorthand of
+    // A table replaces a scalar: `network.delay.constant` replaces the shorthand of
     // `network.delay`.
     if !inner.is_table() {
         *inner = Value::Table(Table::new());

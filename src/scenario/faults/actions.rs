@@ -21,12 +21,12 @@ use crate::time::Span;
 const NO_TIME: Distribution = Distribution::Constant(Span::ZERO);
 const EVERY_LINK: Route = Route { from: Target::All, to: Target::All, both_ways: false };
 
-/// What a fault may do.
+/// The actions of faults.
 pub(super) fn actions() -> Vec<Variant<FaultAction>> {
     [network_faults(), process_faults(), clock_and_disk_faults()].into_iter().flatten().collect()
 }
 
-/// Messages between some nodes: `from`, `to` and `both-ways`.
+/// The keys of a route: `from`, `to` and `both-ways`.
 fn route(help: &'static str) -> Section<Route> {
     Section::new(help, EVERY_LINK).with(keys! { |route: Route|
         /// Senders.
@@ -66,7 +66,7 @@ fn network_faults() -> Vec<Variant<FaultAction>> {
     }
 }
 
-/// Which messages are lost, of which kind, and how likely.
+/// The table of `drop`: links, kind of message and probability.
 fn drop_messages() -> Section<(Route, Option<u8>, Probability)> {
     Section::new("Messages of one kind, or all, are lost.", (EVERY_LINK, None, Probability::ONE))
         .flat(route(""), |drop| &mut drop.0)
@@ -178,7 +178,7 @@ fn enough_for_a_ring(truth: bool, element: &Element<'_>) -> Option<bool> {
     Some(truth)
 }
 
-/// `[["n1"], ["n2", "c1"]]`: no node or client on two sides.
+/// `[["n1"], ["n2", "c1"]]`; no node or client is in two groups.
 fn partition() -> Format<Vec<Group>> {
     let member = ValueShape::new(name_shape().schema(), "a node or a client", "\"n1\"")
         .and("description", json!("A node or a client."));

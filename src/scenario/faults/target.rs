@@ -1,4 +1,4 @@
-//! Nodes and messages that faults are aimed at.
+//! The targets of faults: nodes and kinds of message.
 
 use std::collections::BTreeMap;
 
@@ -74,7 +74,7 @@ impl Element<'_> {
         Some(list)
     }
 
-    /// A member of a partition that is no client: a node, or a mistake that names both.
+    /// Reads a member of a partition that is no client as a node; a mistake mentions clients too.
     pub(super) fn node_or_client(&self) -> Option<NodeId> {
         let name = self.text()?;
         let nodes = self.nodes();

@@ -1,4 +1,4 @@
-//! Occurrences that a fault may wait for.
+//! `when` of a fault: the occurrence that starts it.
 
 use std::mem::discriminant;
 
@@ -12,7 +12,7 @@ use crate::scenario::keys::{
 use crate::scenario::words::OCCURRENCES;
 use crate::time::Span;
 
-/// The most that an occurrence may be counted to.
+/// The most occurrences that a trigger may count.
 const MOST_OCCURRENCES: u32 = 1_000_000;
 
 /// `{ persists = 5, node = "n1", after = "2ms" }`.

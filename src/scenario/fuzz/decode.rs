@@ -23,11 +23,10 @@ use crate::time::Span;
 /// The most faults that a case may have.
 pub(in crate::scenario) const MOST_FAULTS: u32 = 1000;
 
-/// What cannot be drawn: it makes a run what it is, or says what is expected of it, or is drawn
-/// anyway.
+/// Keys that cannot be drawn.
 const NOT_DRAWN: [&str; 6] = ["fuzz", "title", "seed", "expect", "fault", "operation"];
 
-/// `[fuzz]`, of a scenario whose `duration` is the default.
+/// `[fuzz]`, with the defaults for the default `duration`.
 pub(in crate::scenario) static SECTION: LazyLock<Section<Fuzz>> = LazyLock::new(fuzz);
 
 /// Reads the table.
@@ -74,7 +73,7 @@ fn fuzz() -> Section<Fuzz> {
     })
 }
 
-/// The least and the most: two of them, or one that is both.
+/// The least and the most: a list of two, or one value for both.
 fn ends<T: PartialOrd + Copy + 'static>(end: Format<T>) -> Format<(T, T)> {
     let shape = end.shape().clone();
     let two = shape.clone().list(json!({ "minItems": 2, "maxItems": 2 }));
@@ -166,10 +165,10 @@ fn most_loss(loss: Probability, element: &Element<'_>) -> Option<Probability> {
     Some(loss)
 }
 
-/// What offsets may add up to, and what jumps may: half of what both may together.
+/// The most that offsets, or jumps, may add up to: half of what both together may.
 const MOST_OFF: u128 = units::MAX_JUMPS as u128 / 2;
 
-/// Refuses what adds up to too much when a clock is off by it so many times.
+/// Refuses an offset that, so many times, exceeds [`MOST_OFF`].
 fn off_by(most: Span, element: &Element<'_>, times: u32) -> Option<Span> {
     if u128::from(most.nanos()) * u128::from(times.max(1)) > MOST_OFF {
         let title = format!("a clock may be off by too much with {times} times {most}");
@@ -191,7 +190,7 @@ fn settings(table: &mut TableDecoder<'_>) -> Option<Vec<(String, Choice)>> {
     read.into_iter().collect()
 }
 
-/// The parts of a path that may be drawn.
+/// The parts of a path, if it may be drawn.
 fn drawable(key: &str, at: Loc, sink: &Sink) -> Option<Vec<Segment>> {
     let path = set::path_of_key(key, at, sink)?;
     if let Some(first) = path.first().map(|segment| segment.key.as_str())
@@ -272,15 +271,13 @@ fn not_a_range(from: &Element<'_>, to: &Element<'_>) -> Option<Choice> {
     None
 }
 
-/// A setting as a file has it: its path, and the values that show whether the scenario takes what
-/// may be drawn.
+/// A setting that may be drawn, as written: its path, and the values to try.
 struct DrawnSetting {
     path: Vec<Segment>,
     values: Vec<Node>,
 }
 
-/// Every setting that `root`, which decoded without a mistake, says may be drawn. Values are placed
-/// in `source`.
+/// Every setting of `[fuzz.settings]` in `root`, which has no mistakes. Places move to `source`.
 fn written(root: &Node, source: usize) -> Vec<DrawnSetting> {
     let settings = root.get("fuzz").and_then(|fuzz| fuzz.get("settings"));
     let Some(Tree::Table(entries)) = settings.map(|settings| &settings.value) else {
@@ -314,12 +311,12 @@ fn move_all(node: &mut Node, moved: &impl Fn(Loc) -> Loc) {
     }
 }
 
-/// Notes of every value that may be drawn, alone, what the scenario has against it; of a range, of
-/// its ends.
+/// Tries every value that may be drawn, alone, and notes the first mistake of each; of a range,
+/// both ends are tried.
 ///
-/// A value is put in its place as an argument would be, so that it may leave behind what belonged
-/// to the value before: `mode = "async"` a write quorum. Hence the copy of the file among the
-/// sources: what stands there is no part of the file.
+/// A value is set as by an argument, so keys that belonged to the value before are ignored, as a
+/// write quorum is with `mode = "async"`. That is why its place is moved to a copy of the file
+/// among the sources: only source 0 counts as the file.
 pub(in crate::scenario) fn check_settings(
     root: &Node,
     sources: &mut Sources,

@@ -9,7 +9,7 @@ use crate::scenario::decode::TableDecoder;
 /// A value that is being decoded, and the keys that turned out wrong.
 #[derive(Debug)]
 pub struct Draft<C> {
-    /// The value: of wrong and later keys it has what the section's base has.
+    /// The value so far; keys that are wrong or not yet read have the values of the section's base.
     pub value: C,
     wrong: Vec<&'static str>,
     is_wrong_together: bool,
@@ -20,7 +20,7 @@ impl<C> Draft<C> {
         Self { value: base, wrong: Vec::new(), is_wrong_together: false }
     }
 
-    /// Whether no mistake was noted of this key so far.
+    /// Whether no mistake of this key has been noted so far.
     #[must_use]
     pub fn is_right(&self, key: &str) -> bool {
         !self.wrong.contains(&key)
@@ -41,7 +41,7 @@ impl<C> Draft<C> {
     }
 }
 
-/// Some keys of a section that are decoded together.
+/// Keys of a section that are decoded together.
 pub(super) trait Bind<C>: Send + Sync {
     /// The keys, of a section with this base.
     fn declared(&self, base: &C) -> Vec<Declaration>;
@@ -51,6 +51,6 @@ pub(super) trait Bind<C>: Send + Sync {
     }
     /// Reads them into the draft; `None` says that mistakes were noted.
     fn decode(&self, table: &mut TableDecoder<'_>, draft: &mut Draft<C>) -> Option<()>;
-    /// Writes them; the value stays as it is.
+    /// Writes them into the table. It leaves the value as it is: places are found by `&mut`.
     fn encode(&self, value: &mut C, texts: &Texts<'_>, table: &mut Table);
 }

@@ -1,4 +1,4 @@
-//! Formats of values: what they look like, how they are read and how they are written.
+//! Formats of values: their shape, and how they are read and written.
 
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
@@ -24,7 +24,7 @@ type WriteFn<T> = Box<dyn Fn(&T, &Texts<'_>) -> Option<Value> + Send + Sync>;
 /// The texts behind ids, for writing.
 #[derive(Clone, Copy, Debug)]
 pub struct Texts<'a> {
-    /// Those that the file named.
+    /// The names of the file.
     pub names: &'a Names,
     /// The protocol's kinds of message.
     pub kinds: &'a [&'static str],
@@ -44,8 +44,8 @@ impl<T> Debug for Format<T> {
 }
 
 impl<T: 'static> Format<T> {
-    /// A format of this shape. `read` notes a mistake where it returns `None`, and reads what
-    /// `write` writes.
+    /// A format of this shape. `read` notes a mistake if it returns `None`; it reads what `write`
+    /// writes.
     pub fn new(
         shape: ValueShape,
         read: impl Fn(&Element<'_>) -> Option<T> + Send + Sync + 'static,
@@ -54,7 +54,7 @@ impl<T: 'static> Format<T> {
         Self::with_texts(shape, read, move |value, _| write(value))
     }
 
-    /// The same of values that are ids.
+    /// The same for values that have ids in them.
     pub fn with_texts(
         shape: ValueShape,
         read: impl Fn(&Element<'_>) -> Option<T> + Send + Sync + 'static,
@@ -64,7 +64,7 @@ impl<T: 'static> Format<T> {
         Self { shape, read: Box::new(read), write: Box::new(write) }
     }
 
-    /// What it looks like.
+    /// Its shape.
     #[must_use]
     pub const fn shape(&self) -> &ValueShape {
         &self.shape
@@ -76,13 +76,13 @@ impl<T: 'static> Format<T> {
         (self.read)(element)
     }
 
-    /// Writes a value; `None` for one that is written by leaving its key out.
+    /// Writes a value; `None` if its key is to be left out.
     #[must_use]
     pub fn write(&self, value: &T, texts: &Texts<'_>) -> Option<Value> {
         (self.write)(value, texts)
     }
 
-    /// The same format, but that `check` refuses some values: it notes a mistake and returns
+    /// The same format without the values that `check` refuses: then it notes a mistake and returns
     /// `None`.
     #[must_use]
     pub fn checked(
@@ -93,7 +93,7 @@ impl<T: 'static> Format<T> {
         Self { shape, read: Box::new(move |element| check(read(element)?, element)), write }
     }
 
-    /// The same format, or `word` for none.
+    /// The same format, with `word` for `None`.
     #[must_use]
     pub fn or_word(self, word: &'static str) -> Format<Option<T>> {
         let Self { shape, read, write } = self;
@@ -109,7 +109,7 @@ impl<T: 'static> Format<T> {
         }
     }
 
-    /// The same format for a key that is left out for none.
+    /// The same format, for a key that is left out for `None`.
     #[must_use]
     pub fn some(self) -> Format<Option<T>>
     where
@@ -118,8 +118,8 @@ impl<T: 'static> Format<T> {
         self.convert(Some, Option::clone)
     }
 
-    /// Values that are made of these; `part` gives back what `make` was given, if that is how a
-    /// value is made.
+    /// The format of the values that `make` makes of these; `part` is its inverse, and `None` for
+    /// values that `make` does not make.
     #[must_use]
     pub fn convert<X: 'static>(
         self,
@@ -134,8 +134,7 @@ impl<T: 'static> Format<T> {
         }
     }
 
-    /// The same format with `word` for none, of which the shape says nothing: any text is right
-    /// there.
+    /// The same format, with `word` for `None`; the shape, which takes any text, leaves it out.
     #[must_use]
     pub fn or_text(self, word: &'static str) -> Format<Option<T>> {
         let shape = self.shape.clone();
@@ -182,8 +181,7 @@ pub fn positive_duration() -> Format<Span> {
     Format::new(lengths(), |element| element.positive_duration(), length)
 }
 
-/// The time between two rounds of something that goes on for as long as the run does: at least 100
-/// us.
+/// The time between two rounds of what repeats for the whole run: at least 100 us.
 #[must_use]
 pub fn interval() -> Format<Span> {
     Format::new(lengths(), |element| element.interval(), length)
@@ -252,7 +250,7 @@ pub fn boolean() -> Format<bool> {
     Format::new(shape, |element| element.boolean(), |truth| (*truth).into())
 }
 
-/// `true`, for a key that is there or not.
+/// `true`, the only value of a key that is a flag.
 #[must_use]
 pub fn only_true() -> Format<bool> {
     let shape = ValueShape::new(json!({ "const": true }), "`true`", "true");
@@ -285,7 +283,7 @@ where
     Format::new(
         whole_number(low..=high),
         move |element| N::try_from(element.integer(low..=high)?).ok(),
-        // Integers of TOML have 63 bits; a larger one was set by a program.
+        // Integers of TOML have 63 bits. Only a program can set a larger one.
         |number| i64::try_from((*number).into()).unwrap_or(i64::MAX).into(),
     )
 }
@@ -303,11 +301,31 @@ pub fn node() -> Format<NodeId> {
     Format::new(shape, |element| element.node(), |node| node.to_string().into())
 }
 
-/// A number of nodes, at most as many as there are.
+/// A number of nodes, at most as many as the cluster has.
 #[must_use]
 pub fn node_count() -> Format<u16> {
     let shape = whole_number(1..=u64::from(NODES));
     let read = |element: &Element<'_>| element.integer_u16(1..=element.nodes());
+    Format::new(shape, read, |count| i64::from(*count).into())
+}
+
+/// A number of followers, at most as many as the cluster has; `title` says of what `{}` are too
+/// many.
+#[must_use]
+pub fn follower_count(title: &'static str) -> Format<u16> {
+    let read = move |element: &Element<'_>| {
+        let count = element.integer_u16(1..=u16::MAX)?;
+        let followers = element.nodes() - 1;
+        if count > followers {
+            let title = title.replace("{}", &count.to_string());
+            return element.wrong(
+                format!("{title}, but there are {followers} followers"),
+                format!("expected at most {followers}"),
+            );
+        }
+        Some(count)
+    };
+    let shape = whole_number(1..=u64::from(NODES) - 1);
     Format::new(shape, read, |count| i64::from(*count).into())
 }
 

@@ -7,7 +7,7 @@ use super::format::{Format, Texts};
 use super::shape::Declaration;
 use crate::scenario::decode::{Element, TableDecoder};
 
-/// One of several keys of which exactly one is given, and the values that it stands for.
+/// One of several keys of which exactly one is given.
 #[derive(Debug)]
 pub struct Variant<X> {
     name: &'static str,
@@ -16,8 +16,8 @@ pub struct Variant<X> {
 }
 
 impl<X: 'static> Variant<X> {
-    /// The variant for what `make` makes; `part` gives back what `make` was given, of other values
-    /// nothing.
+    /// The variant of the values that `make` makes; `part` is its inverse, and `None` for values of
+    /// other variants.
     #[must_use]
     pub fn new<T: 'static>(
         name: &'static str,
@@ -30,8 +30,8 @@ impl<X: 'static> Variant<X> {
     }
 }
 
-/// Variants of an enum, each with what it means as its documentation, its name, the parts that its
-/// format reads, and what is made of them: for [`Section::one_of`](super::Section::one_of).
+/// The variants of an enum, for [`Section::one_of`](super::Section::one_of): the help text as
+/// documentation, the name, the parts that the format reads, and the value made of them.
 ///
 /// ```text
 /// variants! { Start:
@@ -90,11 +90,8 @@ impl<C, X: 'static> Bind<C> for OneOf<C, X> {
 
     fn encode(&self, value: &mut C, texts: &Texts<'_>, table: &mut Table) {
         let value = (self.get)(value);
-        let written = self
-            .variants
-            .iter()
-            .find_map(|variant| Some((variant.name, variant.format.write(&value, texts)?)));
-        let Some((name, written)) = written else { unreachable!("every value has its variant") };
-        table.insert(name.to_owned(), written);
+        let written =
+            |one: &Variant<X>| Some((one.name.to_owned(), one.format.write(&value, texts)?));
+        table.extend(Some(self.variants.iter().find_map(written).expect("a variant of the value")));
     }
 }

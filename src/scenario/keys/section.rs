@@ -12,7 +12,7 @@ use super::setting::Setting;
 use super::shape::{Declaration, ValueShape, one_of_each};
 use crate::scenario::decode::TableDecoder;
 
-/// The keys of another section, for a part of the value.
+/// The keys of another section, which fill in a part of the value.
 struct Flat<C, D> {
     section: Section<D>,
     place: fn(&mut C) -> &mut D,
@@ -55,9 +55,9 @@ impl<C: 'static> Bind<C> for ByHand<C> {
     }
 }
 
-/// Adds keys to a section, each with what it means as its documentation, its name, the place where
-/// its value goes, its format and what else is said of it: for [`Section::with`].
-/// Where the place is in one variant of an enum, the variant follows and the field in it.
+/// Keys for [`Section::with`]: the help text as documentation, the name, the place of the value,
+/// the format, then calls of [`Setting`]. After a place that is an enum come a variant and a field
+/// of it.
 ///
 /// ```text
 /// section.with(keys! { |link: Link|
@@ -115,7 +115,7 @@ impl<C: Debug> Debug for Section<C> {
 }
 
 impl<C: Clone + Send + Sync + 'static> Section<C> {
-    /// A table without keys that means `base`; `help` says what it is for.
+    /// A section without keys; an empty table means `base`. `help` says what the table is for.
     #[must_use]
     pub const fn new(help: &'static str, base: C) -> Self {
         Self { help, base, keys: Vec::new(), check: None, has_defaults: true }
@@ -133,7 +133,7 @@ impl<C: Clone + Send + Sync + 'static> Section<C> {
         add(self)
     }
 
-    /// The section with the keys of another one for a part of its value.
+    /// The section with the keys of another one, which fill in the part of the value at `place`.
     #[must_use]
     pub fn flat<D>(self, section: Section<D>, place: fn(&mut C) -> &mut D) -> Self
     where
@@ -142,8 +142,8 @@ impl<C: Clone + Send + Sync + 'static> Section<C> {
         self.bind(Flat { section, place })
     }
 
-    /// The section with keys that are decoded and encoded by hand. `decode` asks for all that are
-    /// `declared`, and `encode` puts those into the table that it writes.
+    /// The section with keys that are decoded and encoded by hand. `decode` reads all `declared`
+    /// keys, and `encode` writes them.
     #[must_use]
     pub fn by_hand(
         self,
@@ -159,15 +159,14 @@ impl<C: Clone + Send + Sync + 'static> Section<C> {
         self
     }
 
-    /// The section with a check of its keys together, right or wrong, which notes a mistake for
-    /// `None`.
+    /// The section with a check of all its keys together. It is called even if some are wrong, and
+    /// notes a mistake if it returns `None`.
     #[must_use]
     pub fn checked(self, check: SectionCheckFn<C>) -> Self {
         Self { check: Some(check), ..self }
     }
 
-    /// The section with variants, of which exactly one is given; `what` says of what there has to
-    /// be one.
+    /// The section with variants, of which exactly one is given; `what` names what they give.
     #[must_use]
     pub fn one_of<T: 'static>(
         self,
@@ -179,8 +178,8 @@ impl<C: Clone + Send + Sync + 'static> Section<C> {
         self.bind(OneOf { what, variants, get, set })
     }
 
-    /// The section for tables whose absent keys are as something else has them: the reference names
-    /// no defaults.
+    /// The section for tables whose absent keys keep another value: the reference names no
+    /// defaults.
     #[must_use]
     pub fn without_defaults(self) -> Self {
         Self { has_defaults: false, ..self }
@@ -205,7 +204,7 @@ impl<C: Clone + Send + Sync + 'static> Section<C> {
         draft.is_all_right().then_some(draft.value)
     }
 
-    /// The same of a table of which something may be wrong.
+    /// As [`Self::decode_over`], for a caller that goes on after a mistake.
     #[must_use]
     pub fn draft(&self, table: &mut TableDecoder<'_>, base: C) -> Draft<C> {
         let mut draft = Draft::new(base);
@@ -222,7 +221,7 @@ impl<C: Clone + Send + Sync + 'static> Section<C> {
         draft
     }
 
-    /// Writes a value, every key explicit, as a table that reads as an equal one.
+    /// Writes a value as a table with every key; decoding it gives an equal value.
     #[must_use]
     pub fn encode(&self, value: &C, texts: &Texts<'_>) -> Table {
         let mut table = Table::new();
@@ -242,7 +241,7 @@ impl<C: Clone + Send + Sync + 'static> Section<C> {
         declared
     }
 
-    /// What the table looks like.
+    /// The shape of the table.
     #[must_use]
     pub fn shape(&self) -> ValueShape {
         let mut shape = ValueShape::table(self.help, self.declared());
@@ -256,7 +255,7 @@ impl<C: Clone + Send + Sync + 'static> Section<C> {
         if choices.is_empty() { shape } else { shape.and("allOf", one_of_each(&choices)) }
     }
 
-    /// The table as the format of a value.
+    /// The format of a value that is such a table.
     #[must_use]
     pub fn format(self) -> Format<C> {
         let section = Arc::new(self);

@@ -12,19 +12,19 @@ use crate::scenario::decode::{Element, TableDecoder};
 type PlaceFn<C, T> = Box<dyn Fn(&mut C) -> Option<&mut T> + Send + Sync>;
 type ValueCheckFn<C, T> = Box<dyn Fn(T, &Given<'_, '_, C>) -> Option<T> + Send + Sync>;
 
-/// A key that is there, while its value is checked.
+/// A key that is given, while its value is checked.
 pub struct Given<'a, 'f, C> {
-    /// The value as written.
+    /// Its value as written.
     pub element: &'a Element<'f>,
     /// The table that has it.
     pub table: &'a TableDecoder<'f>,
-    /// The keys before it.
+    /// The values of the keys before it.
     pub draft: &'a Draft<C>,
 }
 
 impl<C> Given<'_, '_, C> {
-    /// Whether an argument changed `other`, so that this key was written for another value of it:
-    /// no mistake.
+    /// Whether an argument changed the key `other`. Then this key, written for the old value, may
+    /// no longer fit, and that is no mistake.
     #[must_use]
     pub fn is_left_behind(&self, other: &str) -> bool {
         self.table.is_from_argument(other)
@@ -37,30 +37,30 @@ impl<C> Given<'_, '_, C> {
     }
 }
 
-/// What becomes of a key that is given, before its value is looked at.
+/// Whether a given key is read, decided before its value is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
     /// It is read.
     Read,
-    /// It is as if it were not there.
+    /// It is ignored.
     Ignore,
     /// A mistake was noted.
     Wrong,
 }
 
-/// What a key needs of another one to have a meaning.
+/// What a key needs another key to be.
 pub struct Needs<C> {
     /// The other key.
     pub key: &'static str,
-    /// What that has to be, as in "the election `lowest-id`".
+    /// What it has to be: "the election `lowest-id`".
     pub what: &'static str,
-    /// Why, for the place of a key without it.
+    /// The label at a key whose need is not met: why it needs that.
     pub why: &'static str,
-    /// Makes it so, to see the key's default.
+    /// Sets the other key so, to find the default of this one.
     pub set: fn(&mut C),
 }
 
-/// One key: what it means, what it takes and where that goes.
+/// One key: its help text, its format and the place of its value.
 pub struct Setting<C, T> {
     name: &'static str,
     help: &'static str,
@@ -86,7 +86,7 @@ pub fn key<C: 'static, T: 'static>(
     part(name, help, format, move |value| Some(place(value)))
 }
 
-/// A key whose place only some values of the section have.
+/// A key that may be left out, and whose place exists only in some values of the section.
 pub fn part<C: 'static, T: 'static>(
     name: &'static str,
     help: &'static str,
@@ -116,13 +116,13 @@ impl<C: Clone + 'static, T: 'static> Setting<C, T> {
         Self { is_required: true, ..self }
     }
 
-    /// The default depends on something outside the section: the reference names none.
+    /// The default depends on other sections: the reference names none.
     #[must_use]
     pub fn without_default(self) -> Self {
         Self { is_unsaid: true, ..self }
     }
 
-    /// The reference names the default as this text, which reads as the same.
+    /// The reference names the default by this text, which reads as the default.
     #[must_use]
     pub fn default_shown(self, text: &'static str) -> Self {
         Self { default_shown: Some(text), ..self }
@@ -134,20 +134,20 @@ impl<C: Clone + 'static, T: 'static> Setting<C, T> {
         Self { default: Some(default), ..self }
     }
 
-    /// Decides before its value is looked at what becomes of the key.
+    /// Decides whether a given key is read, before its value is looked at.
     #[must_use]
     pub fn gate(self, gate: fn(&Given<'_, '_, C>) -> Gate) -> Self {
         Self { gate: Some(gate), ..self }
     }
 
-    /// Writes the key only of values that `is_written` holds of.
+    /// Writes the key only where `is_written` holds.
     #[must_use]
     pub fn written_if(self, is_written: fn(&C) -> bool) -> Self {
         Self { written_if: Some(is_written), ..self }
     }
 
-    /// Refuses, or changes, a value that does not go with the keys before it: `check` notes a
-    /// mistake for `None`.
+    /// Refuses or changes a value by the keys before it. `check` notes a mistake if it returns
+    /// `None`.
     #[must_use]
     pub fn checked(
         self,
@@ -156,7 +156,8 @@ impl<C: Clone + 'static, T: 'static> Setting<C, T> {
         Self { check: Some(Box::new(check)), ..self }
     }
 
-    /// Makes it a mistake to give the key without what it needs, unless an argument left it behind.
+    /// Makes it a mistake to give the key where its need is not met, unless an argument changed
+    /// that.
     #[must_use]
     pub fn needs(self, needs: Needs<C>) -> Self {
         Self { needs: Some(needs), ..self }
@@ -168,7 +169,7 @@ impl<C: Clone + 'static, T: 'static> Setting<C, T> {
         }
     }
 
-    /// The key is given, and what it needs is not.
+    /// Notes that the key is given and its need is not met.
     fn misplaced(
         &self,
         table: &TableDecoder<'_>,
@@ -176,9 +177,9 @@ impl<C: Clone + 'static, T: 'static> Setting<C, T> {
         draft: &Draft<C>,
     ) -> Option<()> {
         let Some(needs) = &self.needs else {
-            unreachable!("`{}` has no place and says of nothing that it needs it", self.name)
+            unreachable!("`{}` has no place here, and needs nothing", self.name)
         };
-        // Of a key that is wrong itself nobody knows what it was to be.
+        // If the needed key is wrong, its value is unknown.
         if table.is_from_argument(needs.key) || !draft.is_right(needs.key) {
             return Some(());
         }
@@ -198,7 +199,7 @@ impl<C: Clone + 'static, T: 'static> Bind<C> for Setting<C, T> {
             let texts = Texts { names: &Names::default(), kinds: &[] };
             let default =
                 (self.place)(&mut base).and_then(|place| self.format.write(place, &texts));
-            // The defaults of a table are those of its keys.
+            // A table has no default of its own; its keys have theirs.
             declaration.default = default.map(brief).filter(|default| !default.is_table());
             declaration.default = self.default_shown.map(Value::from).or(declaration.default);
         }
@@ -244,7 +245,7 @@ impl<C: Clone + 'static, T: 'static> Bind<C> for Setting<C, T> {
     }
 }
 
-/// A value as short as a file may write it: a constant distribution is a length of time.
+/// The shortest form of a value: a constant distribution is a length of time.
 fn brief(value: Value) -> Value {
     match value {
         Value::Table(table) if table.len() == 1 => match table.get("constant") {

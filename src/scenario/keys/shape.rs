@@ -1,4 +1,4 @@
-//! What a value of a scenario file may be, as data: the JSON schema and the reference come from it.
+//! What a value of a scenario file may be, as data for the JSON schema and the reference.
 
 use serde_json::{Map, Value, json};
 
@@ -12,7 +12,7 @@ pub struct ValueShape {
     is_list: bool,
 }
 
-/// A key as scenario files know it, without the place where its value goes.
+/// A key of scenario files, without the place of its value.
 #[derive(Clone, Debug)]
 pub struct Declaration {
     /// Its name in its table.
@@ -23,12 +23,12 @@ pub struct Declaration {
     pub shape: ValueShape,
     /// Whether its table is wrong without it.
     pub is_required: bool,
-    /// What holds where the key is absent, if that is always the same.
+    /// The default, if it is always the same.
     pub default: Option<toml::Value>,
 }
 
-/// Keys that are decoded by hand, each with what it means as its documentation, its name, its shape
-/// and what else is said of it.
+/// Keys that are decoded by hand: the help text as documentation, the name, the shape, then calls
+/// of [`Declaration`].
 macro_rules! declared {
     ($(
         $(#[doc = $help:literal])*
@@ -44,7 +44,7 @@ macro_rules! declared {
 pub(crate) use declared;
 
 impl ValueShape {
-    /// What the JSON schema `schema` describes; in words it is `takes`, and `example` is one in
+    /// A value of the JSON schema `schema`; `takes` says the same in words, and `example` is one in
     /// TOML.
     ///
     /// # Panics
@@ -57,7 +57,7 @@ impl ValueShape {
         Self { schema, takes, example, keys: Vec::new(), is_list: false }
     }
 
-    /// What a definition of the whole schema describes, such as `duration`.
+    /// A value of a definition in the whole schema, such as `duration`.
     #[must_use]
     pub fn defined(name: &str, takes: &str, example: &str) -> Self {
         Self::new(json!({ "$ref": format!("#/$defs/{name}") }), takes, example)
@@ -125,7 +125,7 @@ impl ValueShape {
         Self { keys, ..Self::new(schema, "a table", &example) }
     }
 
-    /// The same, of whose keys exactly one of these is given.
+    /// The same, with exactly one of these keys given.
     #[must_use]
     pub fn exactly_one(self, keys: &[&str]) -> Self {
         self.and("oneOf", one_of(keys))
@@ -157,7 +157,7 @@ impl ValueShape {
         &self.takes
     }
 
-    /// What it is for, where it is a table that says so.
+    /// What it is for, if it is a table with a help text.
     #[must_use]
     pub fn help(&self) -> &str {
         self.schema.get("description").and_then(Value::as_str).unwrap_or_default()
@@ -177,19 +177,19 @@ impl ValueShape {
 }
 
 impl Declaration {
-    /// A key that may be left out, and of whose absence nothing is said.
+    /// A key that may be left out, without a default.
     #[must_use]
     pub fn new(name: &'static str, help: &str, shape: ValueShape) -> Self {
         Self { name, help: help.to_owned(), shape, is_required: false, default: None }
     }
 
-    /// The same key, which its table has to have.
+    /// The same key, required in its table.
     #[must_use]
     pub fn required(self) -> Self {
         Self { is_required: true, ..self }
     }
 
-    /// The same key with what holds where it is absent.
+    /// The same key with this default.
     #[must_use]
     pub fn default(self, default: impl Into<toml::Value>) -> Self {
         Self { default: Some(default.into()), ..self }
@@ -218,7 +218,7 @@ fn one_of(keys: &[&str]) -> Value {
     keys.iter().map(|key| json!({ "required": [key] })).collect()
 }
 
-/// For `allOf`: of each of these lists of keys exactly one is given.
+/// For `allOf`: exactly one key of each of these lists is given.
 pub(super) fn one_of_each(choices: &[Vec<&str>]) -> Value {
     choices.iter().map(|keys| json!({ "oneOf": one_of(keys) })).collect()
 }

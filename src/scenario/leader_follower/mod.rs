@@ -7,12 +7,11 @@ use serde_json::json;
 use super::decode::Element;
 use super::diagnostics::Problem;
 use super::keys::{
-    Format, Given, Needs, Section, boolean, choice, interval, keys, named, node_count,
-    positive_duration, whole_number, words,
+    Format, Given, Needs, Section, boolean, choice, follower_count, interval, keys, named,
+    node_count, positive_duration, words,
 };
 use super::{Awaited, ScenarioProtocol, TableDecoder};
 use crate::config::{Cluster, Config as Scenario};
-use crate::id::MAX_NODES;
 use crate::named::Named;
 use crate::protocol::leader_follower::{
     CatchUp, Config, Defect, Defects, Deletes, Election, Failover, FullStateIs, LeaderFollower,
@@ -36,7 +35,7 @@ const FULL_STATE: [(&str, FullStateIs); 2] =
 const DELETES: [(&str, Deletes); 2] =
     [("tombstone", Deletes::Tombstone), ("erase", Deletes::Erase)];
 
-/// The settings of a table without keys.
+/// The settings of an empty table.
 const DEFAULT: Config = Config {
     mode: Mode::Async,
     ack_timeout: Span::from_secs(5),
@@ -60,7 +59,7 @@ const DEFAULT: Config = Config {
 };
 
 const IN_SYNC: Mode = Mode::InSync { min: 1, lag: Span::from_secs(10) };
-/// As long as nobody says how many: a mistake by then.
+/// Without its `write-quorum`, which is required.
 const SEMI_SYNC: Mode = Mode::SemiSync { write_quorum: 0 };
 
 impl ScenarioProtocol for LeaderFollower {
@@ -81,9 +80,9 @@ impl ScenarioProtocol for LeaderFollower {
         let is_plain =
             !waits_for_disk && config.failover == Failover::NONE && config.resend.is_none();
         let counts = !matches!(config.mode, Mode::InSync { .. });
-        let confirmations = config.mode.quorum(scenario.cluster.nodes - 1);
+        let acknowledgements = config.mode.quorum(scenario.cluster.nodes - 1);
         let ack_timeout = config.ack_timeout;
-        (is_plain && counts).then_some(Awaited { confirmations, ack_timeout })
+        (is_plain && counts).then_some(Awaited { acknowledgements, ack_timeout })
     }
 
     fn timescales(config: &Config) -> Vec<Span> {
@@ -98,7 +97,7 @@ impl ScenarioProtocol for LeaderFollower {
             Mode::Async | Mode::SemiSync { .. } | Mode::Sync => None,
         };
         let waits = config.mode != Mode::Async;
-        // Nodes that do not elect still say that they are there where they catch up after it.
+        // Catch-up uses heartbeats even without an election.
         let beats = elects || config.failover.catch_up != CatchUp::None;
         let lengths = [
             beats.then_some(heartbeat),
@@ -145,7 +144,7 @@ fn with_mode(section: Section<Config>) -> Section<Config> {
         "mode" => config.mode, choice(modes, |mode| mode.name()), checked(has_its_quorum);
         /// With mode `semi-sync`: how many follower acknowledgements a write waits for.
         "write-quorum" => config.mode => Mode::SemiSync { write_quorum } => write_quorum,
-            write_quorum(), without_default(), needs(Needs {
+            follower_count("the write quorum is {}"), without_default(), needs(Needs {
                 key: "mode",
                 what: "mode `semi-sync`",
                 why: "no other mode counts a quorum",
@@ -197,22 +196,6 @@ fn has_its_quorum(mode: Mode, given: &Given<'_, '_, Config>) -> Option<Mode> {
     Some(mode)
 }
 
-fn write_quorum() -> Format<u16> {
-    let read = |quorum: &Element<'_>| {
-        let write_quorum = quorum.integer_u16(1..=u16::MAX)?;
-        let followers = quorum.nodes().saturating_sub(1);
-        if write_quorum > followers {
-            return quorum.wrong(
-                format!("the write quorum is {write_quorum}, but there are {followers} followers"),
-                format!("expected at most {followers}"),
-            );
-        }
-        Some(write_quorum)
-    };
-    let followers = whole_number(1..=MAX_NODES as u64 - 1);
-    Format::new(followers, read, |quorum| i64::from(*quorum).into())
-}
-
 fn in_sync() -> Section<Mode> {
     Section::new("With mode `in-sync`: who is in sync.", IN_SYNC).with(keys! { |mode: Mode|
         /// How many nodes must be in sync for writes to be accepted, the leader included.
@@ -239,7 +222,7 @@ fn defects() -> Format<Defects> {
     })
 }
 
-/// Settings that each make sense, but not together.
+/// Refuses settings that contradict one another.
 fn contradiction(config: &Config, table: &mut TableDecoder<'_>) -> Option<()> {
     let is_log = config.failover.catch_up == CatchUp::Log;
     if is_log && config.replication == Shipping::FullState {
@@ -297,9 +280,8 @@ fn contradiction(config: &Config, table: &mut TableDecoder<'_>) -> Option<()> {
     Some(())
 }
 
-/// The leader alone keeps a log only where it is the same for ever: a node that led next would have
-/// to write down what it took without one, and what it read back later would be of a time when it
-/// led.
+/// Refuses a log on the leader alone where the leader may change. A new leader would first have to
+/// log what it took as a follower, and a deposed one would replay an old log.
 fn log_on_the_leader_alone(
     config: &Config,
     cluster: &Cluster,

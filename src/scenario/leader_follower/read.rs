@@ -4,7 +4,7 @@ use crate::protocol::leader_follower::{Reads, RepairAnswer};
 use crate::scenario::keys::{Section, interval, keys, positive_duration, words};
 use crate::time::Span;
 
-/// What holds when the table of reads is not there.
+/// The settings without this table.
 pub(super) const DEFAULT: Reads =
     Reads { timeout: Span::from_secs(5), answer: RepairAnswer::AfterRepair };
 
@@ -23,7 +23,7 @@ pub(super) fn section() -> Section<Reads> {
     )
 }
 
-/// The table of anti-entropy: its interval, if it is on.
+/// The table of anti-entropy: its interval, or `None` if it is off.
 pub(super) fn anti_entropy() -> Section<Option<Span>> {
     Section::new("Replicas compare what they store in the background.", None).with(keys! {
         |every: Option<Span>|

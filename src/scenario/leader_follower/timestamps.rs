@@ -32,7 +32,7 @@ pub(super) fn with_timestamps(section: Section<Config>) -> Section<Config> {
     })
 }
 
-/// Refuses a grace of tombstones that nobody keeps, or whose age nobody can tell.
+/// Refuses a grace if there are no tombstones, or if timestamps do not tell their age.
 fn has_an_age(grace: Option<Span>, given: &Given<'_, '_, Config>) -> Option<Option<Span>> {
     let config = &given.draft.value;
     let (setting, title, label) = if grace.is_none() {

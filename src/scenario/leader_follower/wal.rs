@@ -9,7 +9,7 @@ use crate::scenario::keys::{
 };
 use crate::time::Span;
 
-/// What holds when the table is not there.
+/// The settings without this table.
 pub(super) const DEFAULT: WalSettings =
     WalSettings { policy: Policy::Off, checkpoint_every: None, on: WalOn::All };
 
@@ -42,7 +42,7 @@ pub(super) fn section() -> Section<WalSettings> {
     })
 }
 
-/// Whether there may be a log.
+/// Whether there is a log; also if a mistake in `policy` leaves that open.
 fn has_log(given: &Given<'_, '_, WalSettings>) -> bool {
     given.draft.value.policy != Policy::Off || !given.draft.is_right("policy")
 }

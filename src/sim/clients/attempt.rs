@@ -36,7 +36,7 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
         let process = Process { client, incarnation: state.incarnation };
         let op = self.kernel.history.invoke(self.kernel.now, due_at, process, operation);
         let operation = operation.written_by(op);
-        let names = &self.config.names;
+        let names = self.names;
         self.kernel.trace(names.client(client), ". ask", || operation.describe(names));
         self.clients.busy += 1;
         let may_write = self.clients.may_write && scripted.is_none();
@@ -229,7 +229,7 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
             entry.node = Some(node);
             entry.leader = reply.leader;
             entry.degraded = reply.degraded;
-            (entry.confirmations, entry.followers) = reply.confirmations.unwrap_or((0, 0));
+            (entry.acknowledgements, entry.followers) = reply.acknowledgements.unwrap_or((0, 0));
             match reply.outcome {
                 Outcome::Ok(Response::Written { existed, .. }) => entry.existed = existed,
                 Outcome::Ok(Response::Found { value, version }) => {

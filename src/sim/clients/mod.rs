@@ -1,4 +1,4 @@
-//! Clients: who invokes what, when, of whom, and what they make of the answers.
+//! Clients: what they invoke, when and on which node, and how they take the answers.
 //!
 //! A client has one operation under way at a time. An operation is one entry of the history however
 //! many attempts it takes: a refusal that names a leader is followed at once, other refusals and
@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use crate::config::{Config, Pace, RetryPolicy, Workload};
 use crate::id::{ClientId, NodeId, OpId};
 use crate::metrics::Unserved;
+use crate::names::Names;
 use crate::operation::Operation;
 use crate::protocol::{Protocol, RequestId};
 use crate::rng::{CausalId, Cause};
@@ -121,7 +122,7 @@ impl RetryLimits {
 }
 
 impl Clients {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config, names: &Names) -> Self {
         let leader = config.cluster.initial_leader.unwrap_or(NodeId(0));
         let client = || Client {
             begun: 0,
@@ -131,7 +132,7 @@ impl Clients {
             alarm_at: None,
             script: VecDeque::new(),
         };
-        let mut list: Vec<Client> = config.names.clients.iter().map(|_| client()).collect();
+        let mut list: Vec<Client> = names.clients.iter().map(|_| client()).collect();
         let mut order: Vec<usize> = (0..config.script.len()).collect();
         order.sort_by_key(|place| config.script[*place].at);
         for place in order {
@@ -203,12 +204,12 @@ impl Clients {
     }
 
     /// Operations under way or due by `now`, in words.
-    pub(super) fn waiting_for(&self, config: &Config, now: Time) -> Vec<String> {
+    pub(super) fn waiting_for(&self, config: &Config, names: &Names, now: Time) -> Vec<String> {
         let mut lines = Vec::new();
         for (client, state) in (0..).map(ClientId).zip(&self.list) {
             if let Some(current) = &state.current {
-                let name = config.names.client(client);
-                let text = current.operation.describe(&config.names);
+                let name = names.client(client);
+                let text = current.operation.describe(names);
                 lines.push(format!("{name} waits for {} to answer {text}", current.asked));
             } else if let Some(place) = state.script.front()
                 && config.script[*place].at <= now
@@ -251,6 +252,7 @@ impl Clients {
 pub(super) struct ClientStep<'a, P: Protocol, Q> {
     pub(super) clients: &'a mut Clients,
     pub(super) config: &'a Config,
+    pub(super) names: &'a Names,
     pub(super) kernel: &'a mut Kernel<P, Q>,
     pub(super) network: &'a NetworkState,
 }

@@ -31,7 +31,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
             DiskFault::Full => "is full",
             DiskFault::Slow(_) => "is slow",
         };
-        let name = fault_id(self.config, self.config.faults[index as usize].id);
+        let name = fault_id(self.names, self.config.faults[index as usize].id);
         let hazard = match fault {
             DiskFault::LostWrite => Some(Hazard::LostWrite),
             DiskFault::Full => Some(Hazard::DiskFull),

@@ -70,7 +70,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
             }
             FaultAction::Heal(HealWhat::Fault(healed)) => {
                 self.end_fault(healed.0, id);
-                (None, format!("heal {}", self.config.names.fault(*healed)))
+                (None, format!("heal {}", self.names.fault(*healed)))
             }
             FaultAction::Crash(target) => {
                 self.bring_down(target, Down { cause: DownCause::Crash, until }, id)

@@ -22,7 +22,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         let fault = &self.config.faults[index as usize];
         let (on_network, text) = self.network_fault(&fault.action, id);
         let undo = on_network.map(|on_network| {
-            self.network.start(index, fault_id(self.config, fault.id), on_network);
+            self.network.start(index, fault_id(self.names, fault.id), on_network);
             Undo::Network
         });
         (undo, text)
@@ -87,7 +87,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         self.release(index);
         self.let_go(index);
         let fault = self.config.faults[index as usize].id;
-        let what = format!("{} heals", self.config.names.fault(fault));
+        let what = format!("{} heals", self.names.fault(fault));
         self.act(Some(fault), false, what);
     }
 
@@ -140,7 +140,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     }
 
     fn groups_text(&self, groups: &[Group]) -> String {
-        let client = |client: &ClientId| self.config.names.client(*client).to_owned();
+        let client = |client: &ClientId| self.names.client(*client).to_owned();
         let side = |group: &Group| {
             let nodes = group.nodes.iter().map(ToString::to_string);
             nodes.chain(group.clients.iter().map(client)).collect::<Vec<_>>().join(" ")

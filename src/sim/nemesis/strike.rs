@@ -85,7 +85,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     /// Queues faults that are due.
     fn strike_all(&mut self, due: Vec<DueFault>, at: Time) {
         for DueFault { index, after } in due {
-            let id = fault_id(self.config, self.config.faults[index as usize].id);
+            let id = fault_id(self.names, self.config.faults[index as usize].id);
             let what = What::Fault { index, starts: true };
             if after.is_zero() {
                 self.kernel.schedule_first(at, index, id, what);

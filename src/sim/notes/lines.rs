@@ -17,7 +17,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     pub(in super::super) fn note_event(&mut self, event: &Event<P>) {
         let what = &event.what;
         let now = self.kernel.now;
-        // A digest is dear: an explained run that took it at every step cost a third more.
+        // Taking the digest at every step makes an explained run a third slower.
         if self.kernel.notes.steps.is_some() {
             let digest = self.kernel.digest();
             self.kernel.notes.step(now, digest);
@@ -43,7 +43,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         if self.is_void(what) {
             return;
         }
-        let (who, what, content) = describe(what, &self.config.names);
+        let (who, what, content) = describe(what, self.names);
         self.kernel.trace(who, what, || content);
     }
 
@@ -85,7 +85,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
                 format!("a message of {from}: {kind}")
             }
             What::Request { client, .. } => {
-                format!("a request of {}", self.config.names.client(*client))
+                format!("a request of {}", self.names.client(*client))
             }
             What::Refused { to, message, .. } => {
                 let kind = P::Message::KINDS[usize::from(message.kind())];

@@ -6,8 +6,8 @@
 //! **A write is not its version**: two writes may bear the same one. What a node says of a write,
 //! and what a message brings, is recognised by the operation that the value carries. A value that
 //! was read back from a disk carries none and is recognised by its text and version. A removal has
-//! no value, and a confirmation names a version alone: of several writes of one version they mean
-//! the one that was accepted last, and none that was not invoked yet.
+//! no value, and an acknowledgement names a version alone: of several writes of one version they
+//! mean the one that was accepted last, and none that was not invoked yet.
 
 use std::collections::BTreeMap;
 
@@ -305,7 +305,7 @@ impl Watch {
     }
 
     /// Calls `tell` for every followed write that `message` brings to a node that lacks it, and for
-    /// every one that it confirms.
+    /// every one that it acknowledges.
     fn about(
         &mut self,
         now: Time,

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::id::{KeyId, NodeId, OpId, Value, ValueKind, Version};
+use crate::names::Names;
 use crate::protocol::{DiscardReason, Observation, Relation, Stored};
 use crate::time::Time;
 
@@ -142,8 +143,8 @@ pub(crate) enum Passage {
 
 impl Passage {
     /// In words: `lost on the way`, `held back (clog)`.
-    pub(crate) fn text(self, config: &Config) -> String {
-        let fault = |index: u32| config.names.fault(config.faults[index as usize].id);
+    pub(crate) fn text(self, config: &Config, names: &Names) -> String {
+        let fault = |index: u32| names.fault(config.faults[index as usize].id);
         match self {
             Self::Travels => "on its way".to_owned(),
             Self::Lost => "lost on the way".to_owned(),

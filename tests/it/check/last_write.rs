@@ -133,7 +133,7 @@ fn a_read_of_the_script_comes_after_the_last_write_of_the_workload() {
 
 /// When every write is on every follower before its answer, no key differs, and all agree at once.
 #[test]
-fn where_all_confirm_nothing_differs() {
+fn where_all_acknowledge_nothing_differs() {
     let story = writes(&[("1s", "city"), ("2s", "weather")]);
     let last = last_write(&story, &["protocol.leader-follower.write-quorum=2"]);
     assert_eq!((last.differing, last.agreed_after()), (0, ms(0)));

@@ -5,6 +5,8 @@
 //! Schedules are random, and each case is a pure function of its seed. `SAFEGUARD_CASES=100000`
 //! plays that many of each kind of random settings.
 
+use std::sync::Arc;
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use rayon::prelude::*;
@@ -81,7 +83,7 @@ fn draw_faults(scenario: &mut Scenario, seed: u64) {
             }
         };
         let id = FaultId(index);
-        scenario.config.names.faults.push(format!("f{index}"));
+        Arc::make_mut(&mut scenario.names).faults.push(format!("f{index}"));
         scenario.config.faults.push(Fault {
             id,
             start: Start::At(at),
@@ -253,7 +255,7 @@ fn draw_rare_faults(scenario: &mut Scenario, rng: &mut ChaCha8Rng) {
         };
         let mut add = |at, lasts, action| {
             let id = FaultId(u32::try_from(scenario.config.faults.len()).expect("a few"));
-            scenario.config.names.faults.push(format!("f{}", id.0));
+            Arc::make_mut(&mut scenario.names).faults.push(format!("f{}", id.0));
             scenario.config.faults.push(Fault {
                 id,
                 start: Start::At(at),

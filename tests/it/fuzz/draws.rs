@@ -2,6 +2,7 @@
 //! whenever it is asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::{fs, thread};
 
 use splitbrain::config::{Config, DiskFault, Fault, FaultAction, Start, Target};
@@ -9,6 +10,7 @@ use splitbrain::fuzz::judge::JudgedProperties;
 use splitbrain::fuzz::target::{FuzzCase, FuzzTarget};
 use splitbrain::id::NodeId;
 use splitbrain::named::Named;
+use splitbrain::names::Names;
 use splitbrain::run::RunOptions;
 use splitbrain::sampler::Distribution;
 use splitbrain::scenario::fuzz::Kind;
@@ -364,9 +366,12 @@ mix = { put = 1 }
     near(found.duplicated, all - found.lost as f64, 0.3, "duplicated beside losses");
 }
 
-/// All that makes a case.
-fn whole(case: &FuzzCase) -> (u64, Config, String) {
-    (case.seed(), case.config().clone(), case.scenario().protocol.encode().to_string())
+/// All that makes a case: its seed and its scenario.
+type Whole = (u64, (Config, Arc<Names>, String));
+
+fn whole(case: &FuzzCase) -> Whole {
+    let protocol = case.scenario().protocol.encode().to_string();
+    (case.seed(), (case.config().clone(), Arc::clone(case.names()), protocol))
 }
 
 /// Scenarios with everything: five nodes with random settings, appends, lists, reads of any
@@ -411,7 +416,7 @@ fn a_case_is_a_function_of_its_seed_and_its_number() {
         });
         let seeds: BTreeSet<u64> = first.iter().map(|(seed, ..)| *seed).collect();
         assert_eq!(seeds.len(), 60, "{name}: each case has luck of its own");
-        let same = |a: &(u64, Config, String), b: &(u64, Config, String)| a.1 == b.1 && a.2 == b.2;
+        let same = |a: &Whole, b: &Whole| a.1 == b.1;
         let twins = (1..60).filter(|index| first[..*index].iter().any(|a| same(a, &first[*index])));
         assert_eq!(twins.count(), 0, "{name}: different cases differ");
         assert!(!same(&first[0], &whole(&target.case(SEED + 1, 0))), "{name}: so do campaigns");
@@ -424,11 +429,14 @@ fn a_case_written_as_a_file_is_the_same_run() {
         let mut digests = BTreeSet::new();
         for (index, case) in cases(&target, 60).enumerate() {
             let protocol = case.scenario().protocol.as_ref();
-            let text = Document::of_settings(case.config(), protocol).render();
+            let text = Document::of_settings(case.config(), case.names(), protocol).render();
             let read = parse(&text, &[]);
             let read =
                 read.unwrap_or_else(|mistakes| panic!("{name}, {index}: {mistakes}\n{text}"));
-            assert!(read.config == *case.config(), "{name}, {index}:\n{text}");
+            assert!(
+                read.config == *case.config() && read.names == *case.names(),
+                "{name}, {index}:\n{text}"
+            );
             let options = RunOptions::default();
             let (drawn, read) = (case.run(options), read.run(case.seed(), options));
             assert_eq!(drawn.digest, read.digest, "{name}, {index}:\n{text}");

@@ -20,6 +20,7 @@ use splitbrain::protocol::parts::wal::Policy;
 use splitbrain::rng::Probability;
 use splitbrain::run::{Causes, QueueKind, RunOptions, RunResult, run};
 use splitbrain::sampler::Distribution;
+use splitbrain::scenario::Scenario;
 use splitbrain::sim::queue::{CalendarQueue, EventQueue, HeapQueue};
 use splitbrain::sim::{Event, Finished, NoteOptions, Simulation};
 use splitbrain::time::{Span, Time};
@@ -293,7 +294,6 @@ fn any_run() -> impl Strategy<Value = (Config, Settings, u64)> {
                     .map(|(offset_ns, drift_ppb)| Clock { offset_ns, drift_ppb })
                     .collect();
                 for (index, (start, lasts, action, forever)) in (0..).zip(planned) {
-                    config.names.faults.push(format!("fault-{index}"));
                     config.faults.push(Fault {
                         id: FaultId(index),
                         start,
@@ -316,8 +316,9 @@ fn runner(cases: u32) -> TestRunner {
 #[test]
 fn two_hundred_configurations_are_the_same_in_every_way() {
     let same = |(config, settings, seed): (Config, Settings, u64)| {
+        let names = cluster::names(&config);
         let result = the_same_in_every_way(|options| {
-            run::<LeaderFollower>(&config, &settings, seed, options)
+            run::<LeaderFollower>(&config, &names, &settings, seed, options)
         });
         let end = Time::ZERO + config.duration + config.settle;
         prop_assert!(result.ended_at <= end, "{:?}", result.ended_at);
@@ -356,8 +357,10 @@ fn play_in_pieces<Q: EventQueue<Event<LeaderFollower>>>(
     pieces: &[Piece],
     noted: &NoteOptions,
 ) -> Finished {
-    let mut simulation =
-        Simulation::<LeaderFollower, Q>::new(config, settings, *seed, noted.clone());
+    let names = cluster::names(config);
+    let begin =
+        || Simulation::<LeaderFollower, Q>::new(config, &names, settings, *seed, noted.clone());
+    let mut simulation = begin();
     let mut played_until = None;
     for piece in pieces {
         match *piece {
@@ -381,8 +384,7 @@ fn play_in_pieces<Q: EventQueue<Event<LeaderFollower>>>(
         assert!(simulation.node_events().iter().all(|event| event.at <= now));
     }
     let (digest, seen) = (simulation.digest(), simulation.node_events().to_vec());
-    let none =
-        Simulation::<LeaderFollower, Q>::new(config, settings, *seed, noted.clone()).digest();
+    let none = begin().digest();
     let finished = simulation.run();
     let mut digests = finished.steps.iter().map(|(_, digest)| *digest);
     assert!(digest == none || digests.any(|step| step == digest));
@@ -400,7 +402,8 @@ fn a_run_in_pieces_is_the_run_in_one() {
     let same = |(run, pieces): ((Config, Settings, u64), Vec<Piece>)| {
         let (config, settings, seed) = &run;
         let plain = NoteOptions::default();
-        let whole = Simulation::<LeaderFollower>::new(config, settings, *seed, plain).run();
+        let names = cluster::names(config);
+        let whole = Simulation::<LeaderFollower>::new(config, &names, settings, *seed, plain).run();
         let calendar = play_in_pieces::<CalendarQueue<_>>(&run, &pieces, &noted);
         let heap = play_in_pieces::<HeapQueue<_>>(&run, &pieces, &noted);
         prop_assert_eq!(&calendar.steps, &heap.steps);
@@ -443,7 +446,8 @@ fn a_run_that_is_broken_off_leaves_what_it_had() {
     let settings = played.protocol.settings().downcast_ref::<Settings>().expect("its own");
     let play = || {
         let notes = NoteOptions::default();
-        Simulation::<LeaderFollower>::new(&played.config, settings, played.config.seed, notes)
+        let Scenario { config, names, .. } = &played;
+        Simulation::<LeaderFollower>::new(config, names, settings, config.seed, notes)
     };
     let half = Time::ZERO + Span::from_nanos(played.config.duration.nanos() / 2);
     let mut simulation = play();
@@ -480,7 +484,7 @@ fn threads_change_nothing() {
         .map(|_| any_run().new_tree(&mut runner).expect("a configuration").current())
         .collect();
     let digest = |(config, settings, seed): &(Config, Settings, u64)| -> DigestValue {
-        run::<LeaderFollower>(config, settings, *seed, PLAIN).digest
+        run::<LeaderFollower>(config, &cluster::names(config), settings, *seed, PLAIN).digest
     };
     let one: Vec<DigestValue> = runs.iter().map(digest).collect();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().expect("a pool");

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use splitbrain::config::{Config, Fault, FaultAction, Occurrence, Start, Target, Trigger};
 use splitbrain::id::{FaultId, KeyId, NodeId, Value, Version};
+use splitbrain::names::Names;
 use splitbrain::operation::Operation;
 use splitbrain::property::Promises;
 use splitbrain::protocol::{
@@ -118,20 +119,20 @@ fn play_with(
 ) -> RunResult {
     let mut config = cluster::config(1);
     cluster::set_clients(&mut config, 1, 1_000);
-    config.names.keys = (1..=1_000).map(|key| format!("k{key}")).collect();
     (config.duration, config.settle) = (Span::from_secs(1), Span::from_secs(1));
     config.disk.sync = cluster::uniform_ms(1, 20);
     config.network.client_delay = Distribution::Constant(Span::from_millis(1));
     for (id, (start, lasts, action)) in (0..).map(FaultId).zip(faults) {
         let lasts = lasts.map(Span::from_millis);
         config.faults.push(Fault { id, start, lasts, action, forever: false });
-        config.names.faults.push(format!("fault-{}", id.0));
     }
     // Without this delay the node that is down would refuse a thousand operations at one instant.
     let workload = config.workload.as_mut().expect("a workload");
     workload.retry.retries = 1_000;
     workload.retry.timeout = Span::from_millis(50);
-    run::<Diary>(&config, &careful, seed, RunOptions::default())
+    let mut names = Names::clone(&cluster::names(&config));
+    names.keys = (1..=1_000).map(|key| format!("k{key}")).collect();
+    run::<Diary>(&config, &names.into(), &careful, seed, RunOptions::default())
 }
 
 fn n1() -> Target {

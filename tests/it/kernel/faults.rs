@@ -121,7 +121,7 @@ fn what_reaches_a_paused_node_waits_in_order() {
         splitbrain::config::Config { ties: splitbrain::config::EventOrder::Random, ..ties.config };
     for seed in 0..30 {
         let options = RunOptions { trace: true, ..RunOptions::default() };
-        in_order(&ties.protocol.run(&config, seed, options));
+        in_order(&ties.protocol.run(&config, &ties.names, seed, options));
     }
 }
 
@@ -399,7 +399,7 @@ fn faults_at_the_first_and_the_last_instant() {
     let config =
         splitbrain::config::Config { ties: splitbrain::config::EventOrder::Random, ..ties.config };
     for seed in 0..20 {
-        let result = ties.protocol.run(&config, seed, RunOptions::default());
+        let result = ties.protocol.run(&config, &ties.names, seed, RunOptions::default());
         assert!(settled(&result) && result.finals.iter().all(|node| node.up), "seed {seed}");
     }
 }

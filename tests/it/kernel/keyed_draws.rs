@@ -2,6 +2,7 @@
 //! draws differently.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use splitbrain::config::{
     Config, Fault, FaultAction, Mix, Pace, RetryPolicy, Route, ScriptedOperation, Start, Target,
@@ -9,6 +10,7 @@ use splitbrain::config::{
 use splitbrain::history::Entry;
 use splitbrain::id::{ClientId, FaultId, KeyId, NodeId, Term, Value, Version};
 use splitbrain::named::Named;
+use splitbrain::names::Names;
 use splitbrain::operation::Operation;
 use splitbrain::property::Promises;
 use splitbrain::protocol::{
@@ -39,7 +41,7 @@ impl Message for Letter {
             Self::Thanks(_) => 2,
         }
     }
-    fn describe(&self, names: &splitbrain::names::Names) -> String {
+    fn describe(&self, names: &Names) -> String {
         let (Self::Note(value) | Self::Seal(value) | Self::Thanks(value)) = self;
         names.value(*value)
     }
@@ -129,7 +131,11 @@ fn base(nodes: u16, clients: u32) -> Config {
 }
 
 fn play(config: &Config, reversed: bool) -> RunResult {
-    run::<Probe>(config, &reversed, 1, RunOptions { trace: true, ..RunOptions::default() })
+    play_named(config, &cluster::names(config), reversed)
+}
+
+fn play_named(config: &Config, names: &Arc<Names>, reversed: bool) -> RunResult {
+    run::<Probe>(config, names, &reversed, 1, RunOptions { trace: true, ..RunOptions::default() })
 }
 
 /// Every delivery: (receiver, "kind from sender: value", when).
@@ -207,8 +213,10 @@ fn turning_a_handlers_sends_around_leaves_every_one_as_it_was() {
 fn taking_out_a_scripted_operation_leaves_the_others_as_they_were() {
     let mut config = base(3, 2);
     config.workload = None;
-    config.names.values = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
-    config.names.clients = ["w", "x", "y", "z"].map(str::to_owned).to_vec();
+    let [values, clients] =
+        [["a", "b", "c", "d"], ["w", "x", "y", "z"]].map(|names| names.map(str::to_owned).to_vec());
+    let names = Names { values, clients, ..Names::clone(&cluster::names(&base(3, 2))) };
+    let names = Arc::new(names);
     let scripted = |(index, text): (u32, &String)| ScriptedOperation {
         id: format!("op-{text}"),
         at: Time::ZERO + Span::from_secs(1 + u64::from(index)),
@@ -227,10 +235,10 @@ fn taking_out_a_scripted_operation_leaves_the_others_as_they_were() {
         },
         expect: splitbrain::config::Answer::default(),
     };
-    config.script = (0..).zip(&config.names.values).map(scripted).collect();
-    let all = play(&config, false);
+    config.script = (0..).zip(&names.values).map(scripted).collect();
+    let all = play_named(&config, &names, false);
     config.script.remove(1);
-    let fewer = play(&config, false);
+    let fewer = play_named(&config, &names, false);
     let mut without_b = deliveries(&all);
     without_b.retain(|(_, content, _)| !content.ends_with(": b"));
     assert_eq!(without_b, deliveries(&fewer));
@@ -264,6 +272,7 @@ fn taking_out_a_fault_leaves_what_it_did_not_cause_as_it_was() {
     ];
     let with = |kept: &dyn Fn(&str) -> bool| {
         let mut config = base(5, 2);
+        let mut names = cluster::names(&config);
         for (name, action, ms) in actions.iter().filter(|(name, ..)| kept(name)) {
             config.faults.push(Fault {
                 id: FaultId(u32::try_from(config.faults.len()).expect("few")),
@@ -272,9 +281,9 @@ fn taking_out_a_fault_leaves_what_it_did_not_cause_as_it_was() {
                 action: action.clone(),
                 forever: false,
             });
-            config.names.faults.push((*name).to_owned());
+            Arc::make_mut(&mut names).faults.push((*name).to_owned());
         }
-        play(&config, false)
+        play_named(&config, &names, false)
     };
     let said = |result: &RunResult| -> Vec<String> {
         result.history.nemesis().iter().map(|act| act.what.clone()).collect()

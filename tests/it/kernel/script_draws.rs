@@ -121,7 +121,7 @@ fn lives(result: &RunResult) -> Vec<Entry> {
 }
 
 fn play(scenario: &Scenario, config: &Config) -> RunResult {
-    scenario.protocol.run(config, SEED, RunOptions::default())
+    scenario.protocol.run(config, &scenario.names, SEED, RunOptions::default())
 }
 
 #[test]

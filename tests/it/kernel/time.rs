@@ -3,6 +3,7 @@
 use splitbrain::config::{Change, Config, EventOrder, Pace, ScriptedOperation};
 use splitbrain::history::HistoryEvent;
 use splitbrain::metrics::{Settlement, Standstill};
+use splitbrain::names::Names;
 use splitbrain::protocol::leader_follower::{LeaderFollower, Mode};
 use splitbrain::run::{RunOptions, RunResult, RunVerdict, run};
 use splitbrain::sampler::Distribution;
@@ -18,7 +19,8 @@ fn scenario(cluster: &str, rest: &str) -> Scenario {
 }
 
 fn play(config: &Config, mode: Mode, seed: u64) -> RunResult {
-    run::<LeaderFollower>(config, &cluster::settings(mode), seed, RunOptions::default())
+    let names = cluster::names(config);
+    run::<LeaderFollower>(config, &names, &cluster::settings(mode), seed, RunOptions::default())
 }
 
 const TWO: &str = "[cluster]\nnodes = 2\n[protocol.leader-follower]\nmode = 'sync'\n";
@@ -222,9 +224,10 @@ fn settings_change_on_the_way() {
 #[test]
 fn a_scripted_operation_waits_for_its_clients_previous_one() {
     let mut config = cluster::config(2);
+    let mut names = Names::clone(&cluster::names(&config));
+    names.values = ["a", "b", "c"].map(str::to_owned).to_vec();
     config.workload = None;
     config.network.default.delay = Distribution::Constant(Span::from_millis(100));
-    config.names.values = ["a", "b", "c"].map(str::to_owned).to_vec();
     let put = |index: usize, at: u64| ScriptedOperation {
         id: format!("op-{index}"),
         at: Time::ZERO + Span::from_millis(at),
@@ -245,7 +248,8 @@ fn a_scripted_operation_waits_for_its_clients_previous_one() {
     };
     // In time order, whatever the order in the file.
     config.script = vec![put(2, 900), put(0, 100), put(1, 150)];
-    let result = play(&config, Mode::Sync, 1);
+    let settings = cluster::settings(Mode::Sync);
+    let result = run::<LeaderFollower>(&config, &names.into(), &settings, 1, RunOptions::default());
     let invoked: Vec<u64> =
         result.history.entries().iter().map(|entry| entry.invoked_at.nanos() / 1_000_000).collect();
     assert_eq!(invoked, [100, 300, 900]);
@@ -327,7 +331,8 @@ fn a_timer_that_is_set_again_leaves_nothing_behind() {
     (config.duration, config.settle) = (Span::from_secs(30), Span::from_secs(1));
     let mut settings = cluster::settings(Mode::Sync);
     let events = |settings: &_| {
-        let result = run::<LeaderFollower>(&config, settings, 1, RunOptions::default());
+        let names = cluster::names(&config);
+        let result = run::<LeaderFollower>(&config, &names, settings, 1, RunOptions::default());
         assert_eq!(result.verdict, RunVerdict::Pass);
         (result.events, result.digest)
     };

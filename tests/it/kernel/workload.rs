@@ -15,7 +15,8 @@ use crate::support::result::assert_expectations_met;
 use crate::support::scenario::read;
 
 fn play(config: &Config) -> RunResult {
-    run::<LeaderFollower>(config, &cluster::settings(Mode::Async), 1, RunOptions::default())
+    let (names, settings) = (cluster::names(config), cluster::settings(Mode::Async));
+    run::<LeaderFollower>(config, &names, &settings, 1, RunOptions::default())
 }
 
 fn with_workload(

@@ -1,7 +1,6 @@
 //! A workload written out as a script gives the same run: the same operations at the same times
 //! with the same answers, for any workload and any faults. Shrinking relies on it.
 
-use splitbrain::config::Config;
 use splitbrain::fuzz::target::{FuzzCase, FuzzTarget};
 use splitbrain::fuzz::written_out::written_out;
 use splitbrain::history::{Entry, Function};
@@ -95,9 +94,9 @@ fn target(sets: &[&str]) -> FuzzTarget {
 type Life = (Entry, [String; 4]);
 
 /// The history without due times, which only a workload has.
-fn lives(config: &Config, result: &RunResult) -> Vec<Life> {
+fn lives(result: &RunResult) -> Vec<Life> {
     let life = |entry: &Entry| {
-        let names = &config.names;
+        let names = result.history.names();
         let key = match entry.function {
             Function::List | Function::ReadAll | Function::Clear => String::new(),
             _ => names.key(entry.key).to_owned(),
@@ -121,12 +120,11 @@ fn lives(config: &Config, result: &RunResult) -> Vec<Life> {
 /// The run of the case, and the run of its file with the operations written out.
 fn both(case: &FuzzCase) -> (Vec<Life>, Vec<Life>, Scenario) {
     let generated = case.run(RunOptions::default());
-    let config = written_out(case.config(), case.seed(), &generated.history);
-    let text = Document::of_settings(&config, case.scenario().protocol.as_ref()).render();
+    let (config, names) = written_out(case.config(), case.seed(), &generated.history);
+    let text = Document::of_settings(&config, &names, case.scenario().protocol.as_ref()).render();
     let script = read(&text);
     let scripted = script.run(case.seed(), RunOptions::default());
-    let scripted = lives(&script.config, &scripted);
-    (lives(case.config(), &generated), scripted, script)
+    (lives(&generated), lives(&scripted), script)
 }
 
 /// Operations of one instant have an order, and the script's need not be the workload's.

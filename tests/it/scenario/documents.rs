@@ -15,7 +15,7 @@ fn all() -> Vec<(String, Scenario)> {
 }
 
 fn assert_same(a: &Scenario, b: &Scenario, what: &str) {
-    assert_eq!(a.config, b.config, "{what}");
+    assert_eq!((&a.config, &a.names), (&b.config, &b.names), "{what}");
     assert_eq!(a.protocol.name(), b.protocol.name(), "{what}");
     assert_eq!(a.protocol.encode(), b.protocol.encode(), "{what}");
     assert_eq!(a.fuzz, b.fuzz, "{what}");
@@ -42,8 +42,13 @@ fn the_brief_form_means_the_same_and_has_no_key_to_spare() {
         assert_same(&scenario, &read(&text), &format!("{name}\n{text}"));
         let is_same = |candidate: Document| {
             candidate.try_scenario("s.toml", &registry).is_some_and(|other| {
-                (&other.config, other.protocol.encode(), &other.fuzz)
-                    == (&scenario.config, scenario.protocol.encode(), &scenario.fuzz)
+                (&other.config, &other.names, other.protocol.encode(), &other.fuzz)
+                    == (
+                        &scenario.config,
+                        &scenario.names,
+                        scenario.protocol.encode(),
+                        &scenario.fuzz,
+                    )
             })
         };
         for path in brief.leaves() {
@@ -193,7 +198,7 @@ fn a_fault_that_heals_another_and_ids_that_take_turns_survive_the_brief_form() {
         fault("heal = \"crash-1s-2\""),
     );
     let scenario = read(&text);
-    assert_eq!(scenario.config.names.faults, ["crash-1s", "crash-1s-3", "crash-1s-2", "heal-1s"]);
+    assert_eq!(scenario.names.faults, ["crash-1s", "crash-1s-3", "crash-1s-2", "heal-1s"]);
     let brief = Document::of(&scenario).brief(&Registry::new());
     assert_same(&scenario, &read(&brief.render()), &brief.render());
     let ids: Vec<_> = (0..4).map(|place| brief.get_in("fault", place, "id")).collect();

@@ -20,7 +20,7 @@ use splitbrain::time::Span;
 use crate::support::scenario::{MAXIMAL, parse, parse_for, read, shipped};
 
 fn assert_same(a: &Scenario, b: &Scenario, what: &str) {
-    assert_eq!(a.config, b.config, "{what}");
+    assert_eq!((&a.config, &a.names), (&b.config, &b.names), "{what}");
     assert_eq!(a.protocol.name(), b.protocol.name(), "{what}");
     assert_eq!(a.protocol.encode(), b.protocol.encode(), "{what}");
     assert_eq!(a.fuzz, b.fuzz, "{what}");
@@ -115,7 +115,7 @@ fn what_has_no_id_is_named_by_what_it_is_whatever_stands_beside_it() {
     let ids = |faults: &[&str]| {
         let text =
             format!("{}{}", "[cluster]\nnodes = 9\n[protocol.leader-follower]\n", faults.concat());
-        read(&text).config.names.faults
+        read(&text).names.faults.clone()
     };
     let one = "[[fault]]\nat = \"1s\"\ncrash = \"follower\"\n";
     let late = "[[fault]]\nat = \"1.5s\"\ncrash = \"follower\"\n";
@@ -404,7 +404,7 @@ fn a_fault_tied_to_a_moment_is_named_by_it_and_exported_whole() {
     let scenario = read(&all);
     for ((when, id, start), found) in cases.iter().zip(&scenario.config.faults) {
         assert_eq!(found.start, *start, "{when}");
-        assert_eq!(scenario.config.names.fault(found.id), *id, "{when}");
+        assert_eq!(scenario.names.fault(found.id), *id, "{when}");
     }
     round_trips(&scenario, "moments");
 }

@@ -1,5 +1,7 @@
 //! Settings for tests that build a run in code.
 
+use std::sync::Arc;
+
 use splitbrain::config::{
     Bounds, Clock, Cluster, Config, Disk, EventOrder, Expect, Link, LinkOrder, Mix, Network, Pace,
     ReadFrom, RetryPolicy, Skew, Workload,
@@ -18,20 +20,12 @@ use splitbrain::time::Span;
 
 /// A quiet cluster: constant delays of 1 ms, nothing goes wrong, one client that writes ten times.
 pub(crate) fn config(nodes: u16) -> Config {
-    let clients = 1;
-    let keys = 10;
     Config {
         title: "test".into(),
         seed: 1,
         duration: Span::from_secs(30),
         settle: Span::from_secs(30),
         ties: EventOrder::Causal,
-        names: Names {
-            keys: (1..=keys).map(|k| format!("k{k}")).collect(),
-            values: vec![],
-            clients: (1..=clients).map(|c| format!("c{c}")).collect(),
-            faults: vec![],
-        },
         cluster: Cluster { nodes, initial_leader: Some(NodeId(0)) },
         network: Network {
             default: link(Distribution::Constant(Span::from_millis(1))),
@@ -44,10 +38,10 @@ pub(crate) fn config(nodes: u16) -> Config {
         client_clocks: vec![],
         disk: Disk { sync: Distribution::Constant(Span::ZERO) },
         workload: Some(Workload {
-            clients,
+            clients: 1,
             pace: Pace::Closed { think: Distribution::Constant(Span::ZERO) },
             operations: Some(10),
-            keys,
+            keys: 10,
             skew: Skew::Uniform,
             mix: Mix { put: 1, ..Mix::default() },
             read_from: ReadFrom::Leader,
@@ -67,6 +61,18 @@ pub(crate) fn config(nodes: u16) -> Config {
     }
 }
 
+/// The names of the workload's keys and clients, and of the faults by their place.
+pub(crate) fn names(config: &Config) -> Arc<Names> {
+    let load = config.workload.as_ref();
+    let numbered = |letter, count| (1..=count).map(|n| format!("{letter}{n}")).collect();
+    Arc::new(Names {
+        keys: numbered("k", load.map_or(0, |load| load.keys)),
+        values: vec![],
+        clients: numbered("c", load.map_or(0, |load| load.clients)),
+        faults: (0..config.faults.len()).map(|place| format!("fault-{place}")).collect(),
+    })
+}
+
 pub(crate) fn link(delay: Distribution) -> Link {
     Link {
         delay,
@@ -81,9 +87,7 @@ pub(crate) fn uniform_ms(low: u64, high: u64) -> Distribution {
     Distribution::Uniform { low: Span::from_millis(low), high: Span::from_millis(high) }
 }
 
-/// Workload clients, renamed to fit.
 pub(crate) fn set_clients(config: &mut Config, clients: u32, operations: u64) {
-    config.names.clients = (1..=clients).map(|c| format!("c{c}")).collect();
     let workload = config.workload.as_mut().expect("the quiet cluster has a workload");
     workload.clients = clients;
     workload.operations = Some(operations);

@@ -160,7 +160,7 @@ fn liveness(scenario: &Scenario) -> Promise {
     }
 }
 
-/// What makes a node forget the last that it confirmed or acknowledged, and have what came before.
+/// What makes a node forget the last writes that it acknowledged, and keep the earlier ones.
 fn forgets_the_end(policy: Policy) -> Vec<Hazard> {
     let partly = [Hazard::PowerLoss, Hazard::LostWrite, Hazard::BitRot];
     let forgotten = |hazard: &Hazard| policy != Policy::Off && forgets(policy).contains(hazard);

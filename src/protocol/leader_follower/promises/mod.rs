@@ -28,12 +28,12 @@
 //!   waits for every follower for longer than `ack-timeout`
 //!
 //! Nearly all of this rests on the leader alone: what happens to a follower voids it not. An
-//! acknowledged write is besides on as many followers as it waited for, where too few confirmations
-//! are an error; it is lost when the leader forgets all and they do (one that forgets the end of
-//! its log shows what came before), where nobody is made like a leader that forgot: with entry
-//! replication and without catching up. With `term-sequence`, and with a hybrid clock that is read
-//! coarsely, a leader that forgets stamps below what it stamped before, and the leader alone counts
-//! again.
+//! acknowledged write is besides on as many followers as it waited for, where too few
+//! acknowledgements are an error; it is lost when the leader forgets all and they do (one that
+//! forgets the end of its log shows what came before), where nobody is made like a leader that
+//! forgot: with entry replication and without catching up. With `term-sequence`, and with a hybrid
+//! clock that is read coarsely, a leader that forgets stamps below what it stamped before, and the
+//! leader alone counts again.
 //!
 //! What a wrong wall clock voids it voids with timestamps of the wall clock of the leader or, a
 //! drift too, of clients; a hybrid clock and (term, sequence) order the writes of one leader
@@ -53,7 +53,7 @@
 //! promises monotonic reads, unless 2R - N nodes do. Tried-again writes, clears, appends (a list is
 //! read from the node asked alone) and purged tombstones void both.
 //!
-//! What makes a node forget what it confirmed depends on the policy of its log: without one a
+//! What makes a node forget what it acknowledged depends on the policy of its log: without one a
 //! crash, a power loss and an empty disk; with `fsync` and `group-commit` an empty disk, one that
 //! lies or flips a bit, and a node that does not come back; with a buffered log these and a power
 //! loss. Monotonic reads are void after a power loss under every policy: a write is read before it

@@ -163,7 +163,7 @@ impl<'a> Settling<'a> {
 
     /// How long a node may wait for others, for a request that has just come.
     fn waits(self) -> Span {
-        let confirmations = match self.config.mode {
+        let acknowledgements = match self.config.mode {
             Mode::Async => Span::ZERO,
             Mode::InSync { lag, .. } => {
                 plus(self.timer(self.config.ack_timeout), self.timer(times(lag, 2)))
@@ -177,7 +177,7 @@ impl<'a> Settling<'a> {
             Policy::Off | Policy::Fsync | Policy::GroupCommit => Span::ZERO,
         };
         let once = [times(self.client_hop, 2), self.sync, times(self.hop, 2), self.sync];
-        once.into_iter().fold(plus(confirmations.max(reads), flushed), plus)
+        once.into_iter().fold(plus(acknowledgements.max(reads), flushed), plus)
     }
 
     /// Whether a leader may be given up that nothing is wrong with.

@@ -123,7 +123,7 @@ pub(super) fn append_uniqueness(config: &Config, scenario: &Scenario) -> Promise
     }
 }
 
-/// What makes a node lose what it has confirmed or acknowledged.
+/// What makes a node lose what it has acknowledged, as a leader or as a follower.
 pub(super) const fn forgets(policy: Policy) -> &'static [Hazard] {
     match policy {
         Policy::Off => &[Hazard::Crash, Hazard::PowerLoss, Hazard::EmptyDisk],

@@ -15,7 +15,7 @@ pub enum MessageClass {
     /// It carries writes.
     Write,
     /// It acknowledges writes.
-    Confirmation,
+    Acknowledgement,
     /// A client's request, or the answer to one.
     Client,
     /// Anything else between nodes: votes, heartbeats.
@@ -27,7 +27,7 @@ impl MessageClass {
     pub(super) const fn color(self) -> Color {
         match self {
             Self::Write => BLUE,
-            Self::Confirmation => SKY,
+            Self::Acknowledgement => SKY,
             Self::Client => AXIS,
             Self::Other => PURPLE,
         }
@@ -61,11 +61,11 @@ pub struct Arrow {
 pub enum OperationOutcome {
     /// It happened.
     Ok,
-    /// It happened with fewer confirmations than it asked for.
+    /// It happened with fewer acknowledgements than it asked for.
     Degraded,
     /// It did not happen.
     Fail,
-    /// Nobody knows.
+    /// Its outcome is unknown.
     Info,
 }
 

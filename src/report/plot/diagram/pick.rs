@@ -9,7 +9,6 @@ use crate::explain::focus::Focus;
 use crate::history::{Entry, Function, History, Writers};
 use crate::id::{ClientId, NodeId, OpId, Version};
 use crate::named::Named;
-use crate::names::Names;
 use crate::protocol::{Carried, Relation};
 use crate::report::layout::counted;
 use crate::report::plot::PlottedRun;
@@ -64,7 +63,7 @@ impl Diagram {
         let row_of = |end: End| match end {
             End::Node(node) => rows.iter().position(|row| *row == Row::Node(node)),
             End::Client(client) => {
-                let name = config.names.client(client);
+                let name = result.history.names().client(client);
                 rows.iter().position(|row| matches!(row, Row::Client(other) if other == name))
             }
         };
@@ -76,9 +75,9 @@ impl Diagram {
             ))
         };
         let arrows: Vec<Arrow> = transmissions.iter().filter_map(arrow).collect();
-        let asked = |op: &OpId| {
+        let bar = |op: &OpId| {
             let row = row_of(End::Client(result.history.entry(*op).client))?;
-            Some(selection.asked(*op, row))
+            Some(selection.bar(*op, row))
         };
         let explanation =
             selection.explanation(&chronicle.transmissions, &transmissions, operations.len());
@@ -88,7 +87,7 @@ impl Diagram {
             moment: focus.moment,
             spells: chronicle.spells(config.cluster.nodes),
             faults: faults.iter().filter(|f| f.window.meets(focus.window)).cloned().collect(),
-            operations: operations.iter().filter_map(asked).collect(),
+            operations: operations.iter().filter_map(bar).collect(),
             rows,
             arrows,
         }
@@ -97,12 +96,13 @@ impl Diagram {
 
 /// The operations of each version.
 fn owners(history: &History) -> BTreeMap<Version, Vec<OpId>> {
-    let of_entries = history.iter().filter(|(_, entry)| entry.is_write());
-    let of_entries = of_entries.filter_map(|(op, entry)| Some((entry.version?, op)));
+    let writes = history.iter().filter(|(_, entry)| entry.is_write());
+    let given = writes.flat_map(|(op, _)| {
+        history.effects(op).filter_map(move |effect| Some((effect.version?, op)))
+    });
     let others = history.other_versions().iter().map(|(op, version)| (*version, *op));
-    let cleared = history.cleared().iter().map(|(op, _, version)| (*version, *op));
     let mut owners: BTreeMap<Version, Vec<OpId>> = BTreeMap::new();
-    for (version, op) in of_entries.chain(others).chain(cleared) {
+    for (version, op) in given.chain(others) {
         owners.entry(version).or_default().push(op);
     }
     owners.values_mut().for_each(|ops| ops.sort_unstable());
@@ -248,7 +248,7 @@ impl Selection<'_> {
                 clients.push(client);
             }
         }
-        let names: &Names = &self.config.names;
+        let names = self.result.history.names();
         let clients =
             clients.into_iter().map(|client| Row::Client(names.client(client).to_owned()));
         let all = self.config.cluster.nodes;
@@ -273,7 +273,7 @@ impl Selection<'_> {
             (Some(_), _) => MessageClass::Client,
             (None, []) => MessageClass::Other,
             (None, _) if brings => MessageClass::Write,
-            (None, _) => MessageClass::Confirmation,
+            (None, _) => MessageClass::Acknowledgement,
         };
         let label = match (class, &transmission.carries[..]) {
             (MessageClass::Client, _) => String::new(),
@@ -297,13 +297,13 @@ impl Selection<'_> {
 
     /// A write in a few letters: its key and value.
     fn short_name(&self, op: OpId) -> String {
-        let call = words::call(&self.config.names, self.result.history.entry(op));
+        let call = words::call(self.result.history.names(), self.result.history.entry(op));
         cut(call.strip_prefix("put ").unwrap_or(&call), 18)
     }
 
-    fn asked(&self, op: OpId, row: usize) -> OperationBar {
+    fn bar(&self, op: OpId, row: usize) -> OperationBar {
         let entry = self.result.history.entry(op);
-        let names = &self.config.names;
+        let names = self.result.history.names();
         let answer = match (entry.failure, entry.function) {
             (Some(failure), _) => format!("{}, {}", entry.status.name(), failure.name()),
             (None, Function::Get) => {
@@ -372,9 +372,9 @@ impl Selection<'_> {
             );
         }
         let entries = self.result.history.entries().iter();
-        let asked = entries.filter(|e| span(e, self.result).meets(self.focus.window)).count();
-        if asked > operations {
-            text += &format!(" Of {} {operations} are shown.", counted(asked as u64, "operation"));
+        let all = entries.filter(|e| span(e, self.result).meets(self.focus.window)).count();
+        if all > operations {
+            text += &format!(" Of {} {operations} are shown.", counted(all as u64, "operation"));
         }
         text
     }

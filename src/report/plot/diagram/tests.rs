@@ -37,7 +37,7 @@ fn diagram(text: &str, chosen: Option<Window>) -> (Diagram, Chronicle) {
     let PlayedRun { scenario, result, chronicle: whole, faults } = &played;
     let focus = match chosen {
         Some(window) => focus::chosen(window),
-        None => focus::focus(&scenario.config, result, whole, faults),
+        None => focus::focus(result, whole, faults),
     };
     let chronicle = played.within(focus.window);
     let run = PlottedRun { scenario: "x", config: &scenario.config, result };
@@ -58,7 +58,8 @@ fn a_lost_write_is_drawn_from_its_client_to_its_crosses() {
         diagram.arrows.iter().filter(|arrow| arrow.subject && wanted(arrow.delivery)).count()
     };
     assert_eq!(subject(|delivery| delivery == Delivery::Blocked), 2, "to n2 and to n3");
-    let lost = diagram.operations.iter().find(|asked| asked.text == "put k=lost → ok").unwrap();
+    let lost =
+        diagram.operations.iter().find(|operation| operation.text == "put k=lost → ok").unwrap();
     assert!(lost.subject && lost.window == Window { from: ms(610), until: ms(614) });
     let names: Vec<_> = diagram.faults.iter().map(|fault| fault.name.as_str()).collect();
     assert_eq!(names, ["split", "stop"]);

@@ -95,7 +95,7 @@ pub(crate) struct Op {
     pub(crate) degraded: bool,
     pub(crate) error: Option<String>,
     /// `[2, 5]` for `"2 of 5"`.
-    pub(crate) confirmations: Option<[u64; 2]>,
+    pub(crate) acknowledgements: Option<[u64; 2]>,
     pub(crate) existed: Option<bool>,
     pub(crate) leader: Option<String>,
     /// In the shape of `value`, the operations that wrote it.
@@ -205,7 +205,7 @@ impl Op {
             node: None,
             degraded: false,
             error: None,
-            confirmations: None,
+            acknowledgements: None,
             existed: None,
             leader: None,
             written_by: Json::Null,
@@ -232,9 +232,9 @@ impl Op {
         self.node = text(line, "node");
         self.degraded = line["degraded"] == true;
         self.error = text(line, "error");
-        self.confirmations = line["confirmations"].as_str().map(|text| {
-            let (confirmed, of) = text.split_once(" of ").expect("so many of so many");
-            [confirmed, of].map(|number| number.parse().expect("a number"))
+        self.acknowledgements = line["confirmations"].as_str().map(|text| {
+            let (acknowledged, of) = text.split_once(" of ").expect("so many of so many");
+            [acknowledged, of].map(|number| number.parse().expect("a number"))
         });
         self.existed = line["existed"].as_bool();
         self.leader = text(line, "leader");
@@ -285,11 +285,10 @@ impl Files {
         let scenario = Scenario::parse(name, text.as_bytes(), &Registry::new(), &[])
             .map_err(|mistakes| mistakes.to_string())?;
         let result = scenario.run(seed, RunOptions { trace: true, ..RunOptions::default() });
-        let names = &scenario.config.names;
         let (report, _) = Report::of(name, &scenario.config, &result);
         let mut lines = Vec::new();
-        history::write(&result.history, names, &mut lines).map_err(|error| error.to_string())?;
-        let nodes = nodes::nodes(&result.finals, &result.states, &result.history, names);
+        history::write(&result.history, &mut lines).map_err(|error| error.to_string())?;
+        let nodes = nodes::nodes(&result.finals, &result.states, &result.history);
         let mut files = Self {
             text: text.to_owned(),
             scenario: text.parse().map_err(|error: toml::de::Error| error.to_string())?,

@@ -189,7 +189,7 @@ for = "1s"
 
 /// The answer waited for all three nodes. n1 and n2 crash right after it; n3 has the write.
 #[test]
-fn what_every_follower_confirmed_survives_in_one_memory() {
+fn what_every_follower_acknowledged_survives_in_one_memory() {
     let story = r#"
 duration = "5s"
 settle = "5s"
@@ -236,7 +236,8 @@ impl Hasty {
 
     /// Whether a run loses a write that the honest settings promise to keep.
     fn violates(&self, config: &splitbrain::config::Config, seed: u64) -> bool {
-        let result = self.hasty.protocol.run(config, seed, RunOptions::default());
+        let result =
+            self.hasty.protocol.run(config, &self.hasty.names, seed, RunOptions::default());
         let led = |node| result.leaderships.iter().any(|leadership| leadership.node == node);
         let lost = matches!(check(&result, Durability).verdict, Verdict::Invalid(_));
         let voided = match self.honest.protocol.promises(config).of(Durability) {
@@ -251,7 +252,7 @@ impl Hasty {
 }
 
 #[test]
-fn a_leader_that_answers_one_confirmation_early_breaks_its_promise_and_fuzzing_finds_it() {
+fn a_leader_that_answers_one_acknowledgement_early_breaks_its_promise_and_fuzzing_finds_it() {
     let story = r#"
 duration = "5s"
 cluster.nodes = 3

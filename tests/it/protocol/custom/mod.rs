@@ -144,7 +144,10 @@ fn an_answer_before_the_sync_is_caught_under_power_loss_and_only_there() {
 fn a_lost_write_is_explained_from_outside_the_crate() {
     let scenario = scenario(&["protocol.chain.answer=written"]);
     let mut explained = (0..10).map(|seed| {
-        scenario.protocol.explain(&scenario.config, seed, &Question::Lost).expect("lost ones exist")
+        scenario
+            .protocol
+            .explain(&scenario.config, &scenario.names, seed, &Question::Lost)
+            .expect("lost ones exist")
     });
     let explained = explained.find(|explained| explained.lost > 0).expect("the defect loses one");
     let story = &explained.stories[0];
@@ -153,7 +156,8 @@ fn a_lost_write_is_explained_from_outside_the_crate() {
     assert_eq!(kinds[..2], [StepKind::Invoked, StepKind::Accepted]);
     assert!(kinds.contains(&StepKind::PowerLost), "{story:#?}");
     let unknown = Question::Write("never-written".to_owned());
-    let none = scenario.protocol.explain(&scenario.config, 0, &unknown).unwrap_err();
+    let none =
+        scenario.protocol.explain(&scenario.config, &scenario.names, 0, &unknown).unwrap_err();
     assert_eq!(none.wanted, "never-written");
 }
 
@@ -206,7 +210,7 @@ fn a_scenario_is_written_back_with_its_own_settings() {
     let text = before.export();
     let after = read_mine(&text, &[]);
     assert_eq!(after.protocol.encode(), before.protocol.encode());
-    assert_eq!(after.config, before.config);
+    assert_eq!((&after.config, &after.names), (&before.config, &before.names));
     assert_eq!(run(&after, 4).digest, run(&before, 4).digest);
 }
 

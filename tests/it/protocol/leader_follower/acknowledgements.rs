@@ -14,7 +14,7 @@ network.link = [
 "#;
 
 #[test]
-fn a_write_waits_for_the_confirmations_it_asks_for() {
+fn a_write_waits_for_the_acknowledgements_it_asks_for() {
     let stories = [
         (
             "asynchronous: answered before anybody else has it",
@@ -155,7 +155,7 @@ expect.convergence = "allowed"
 }
 
 #[test]
-fn only_a_confirmation_of_this_write_by_another_follower_counts() {
+fn only_an_acknowledgement_of_this_write_by_another_follower_counts() {
     play_all(&[
         (
             "everything arrives twice: the second acknowledgement of one follower is none of \

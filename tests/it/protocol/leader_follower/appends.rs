@@ -22,7 +22,7 @@ fn list(scenario: &Scenario, result: &RunResult, node: u16) -> Vec<String> {
     let snapshot = result.finals.iter().find(|one| one.node == NodeId(node - 1)).expect("a node");
     let lists: Vec<_> = snapshot.lists.values().collect();
     let elements = lists.iter().flat_map(|list| list.iter());
-    elements.map(|(_, value)| scenario.config.names.value(*value)).collect()
+    elements.map(|(_, value)| scenario.names.value(*value)).collect()
 }
 
 const THREE_APPENDS: &str = r#"
@@ -46,7 +46,7 @@ fn a_read_of_everything_returns_lists_whole() {
     assert_eq!(read.function, Function::ReadAll);
     let [item] = result.history.contents(op).expect("everything") else { panic!("one key") };
     let elements = item.elements.iter().flatten();
-    let names: Vec<_> = elements.map(|value| scenario.config.names.value(*value)).collect();
+    let names: Vec<_> = elements.map(|value| scenario.names.value(*value)).collect();
     assert_eq!(names, ["a", "b", "c"]);
 }
 
@@ -61,7 +61,7 @@ fn a_get_returns_the_list_and_every_replica_holds_it() {
     let (op, read) = result.history.iter().last().expect("four operations");
     assert_eq!(read.function, Function::Get);
     let elements = result.history.elements(op).expect("a list was found");
-    let names: Vec<_> = elements.iter().map(|value| scenario.config.names.value(*value)).collect();
+    let names: Vec<_> = elements.iter().map(|value| scenario.names.value(*value)).collect();
     assert_eq!(names, ["a", "b", "c"]);
     assert!(result.expectations.iter().all(|expectation| expectation.met));
     assert_eq!(judged(&result, Property::AppendUniqueness), ExpectedVerdict::Valid);

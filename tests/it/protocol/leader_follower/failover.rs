@@ -270,7 +270,7 @@ failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", 
 /// A write reaches n3 in the state that n3 asked for, and n3's acknowledgement reaches n1 long
 /// before the write is durable on n1.
 #[test]
-fn a_confirmation_that_comes_before_the_leader_waits_for_it_counts() {
+fn an_acknowledgement_that_comes_before_the_leader_waits_for_it_counts() {
     play(
         "a confirmation that comes before the leader waits for it counts",
         r#"

@@ -145,7 +145,7 @@ expect.durability = "valid"
 }
 
 #[test]
-fn resending_ends_when_all_have_confirmed() {
+fn resending_ends_when_all_have_acknowledged() {
     let result = play(
         "acknowledgements are lost for a while",
         r#"
@@ -162,7 +162,7 @@ expect.convergence = "valid"
 }
 
 #[test]
-fn of_one_key_the_newest_is_sent_again_and_confirms_the_older() {
+fn of_one_key_the_newest_is_sent_again_and_acknowledges_the_older() {
     let story = |replication: &str, more: &str| {
         format!(
             r#"

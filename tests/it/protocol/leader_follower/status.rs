@@ -34,7 +34,7 @@ expect.state = [
     assert_eq!((n1.data.len(), &n1.data), (1, &n2.data));
     assert_eq!((n3.node, n3.up, n3.data.len()), (NodeId(2), false, 0));
     let put: &Entry = &result.history.entries()[0];
-    assert_eq!((put.node, put.confirmations, put.followers), (Some(NodeId(1)), 1, 2));
+    assert_eq!((put.node, put.acknowledgements, put.followers), (Some(NodeId(1)), 1, 2));
     let leaders: Vec<_> = result.leaderships.iter().map(|l| (l.term, l.node, l.until)).collect();
     assert_eq!(leaders, [(Term(1), NodeId(1), None)]);
     assert_eq!(judged(&result, Property::SingleLeader), ExpectedVerdict::Valid);

@@ -180,7 +180,7 @@ fn a_full_disk_refuses_writes_and_the_node_lives() {
 
 /// A follower whose disk is full acknowledges nothing, and catches up once it has room.
 #[test]
-fn a_follower_with_a_full_disk_confirms_nothing() {
+fn a_follower_with_a_full_disk_acknowledges_nothing() {
     let full = "[[fault]]\nat = \"350ms\"\nfor = \"1s\"\ndisk-full = \"n3\"\n";
     let result = run(&scenario(&ten_writes(full), &[]), 1);
     let ok = result.history.entries().iter().filter(|entry| entry.is_ok()).count();

@@ -20,6 +20,7 @@ fn survives(text: &[u8], sets: &[String]) {
             let again = load(exported.as_bytes(), &[])
                 .unwrap_or_else(|mistakes| panic!("{mistakes}\n{exported}"));
             assert_eq!(again.config, scenario.config, "{exported}");
+            assert_eq!(again.names, scenario.names, "{exported}");
             assert_eq!(again.protocol.encode(), scenario.protocol.encode());
         }
     }

@@ -1,0 +1,273 @@
+//! One key whose values are all different: Gibbons and Korach, "Testing shared memories" (1997).
+//!
+//! Each value has a *cluster*: the operation that wrote it and those that read it. From the first
+//! return `f` of a cluster to its last call `s` the value was certainly there if `f < s` (a
+//! *forward zone*); otherwise it was there at some moment between `s` and `f` (a *backward zone*).
+//! The history is linearizable exactly if
+//!
+//! 1. every value that was read had been written, by an operation called before the read returned,
+//! 2. no two forward zones overlap, and
+//! 3. no backward zone lies within a forward zone.
+//!
+//! What the key held at first counts as written before all events. A delete writes a value, too:
+//! that nothing is there. A read of nothing belongs to the delete that its answer tells
+//! ([`Expects::Absent`]), or to the beginning where nothing was ever removed. With several removals
+//! and no telling, this says only what is wrong without such reads.
+
+use crate::id::OpId;
+
+use super::model::{Content, Expects, Update};
+use super::operations::Operation;
+use super::split::OnKey;
+use super::witness::Why;
+
+/// What zones say of a key.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum ZoneVerdict {
+    /// Its part of the history is linearizable.
+    Linearizable,
+    /// It is not.
+    Contradictory(Why),
+    /// The zones cannot tell.
+    Unsettled,
+}
+
+/// The operations on one value.
+#[derive(Clone, Copy)]
+struct ValueCluster {
+    /// What wrote it; `None` for what was there at first.
+    write: Option<OpId>,
+    /// The place at which the write was called, and 0 of what was there at first.
+    written: u32,
+    /// `f` of the zone: the first return, and whose.
+    first_return: u32,
+    returned: OpId,
+    /// `s` of the zone: the last call, and whose.
+    last_call: u32,
+    called: OpId,
+    /// Whether it is about nothing being there, and reads saw that.
+    shows_nothing: bool,
+}
+
+impl ValueCluster {
+    fn written_by(op: OpId, call: u32, ret: u32) -> Self {
+        Self {
+            write: Some(op),
+            written: call,
+            first_return: ret,
+            returned: op,
+            last_call: call,
+            called: op,
+            shows_nothing: false,
+        }
+    }
+
+    /// What was there before every event. Places are counted from one here.
+    const INITIAL: Self = Self {
+        write: None,
+        written: 0,
+        first_return: 0,
+        returned: OpId(0),
+        last_call: 0,
+        called: OpId(0),
+        shows_nothing: false,
+    };
+
+    const fn is_forward(&self) -> bool {
+        self.first_return < self.last_call
+    }
+
+    /// That this and `other` would each have to be older than the other.
+    const fn against(&self, other: &Self) -> Why {
+        match (self.write, other.write) {
+            (None, _) => Why::BackToTheBeginning { changed: other.returned, read: self.called },
+            (_, None) => Why::BackToTheBeginning { changed: self.returned, read: other.called },
+            (Some(_), Some(_)) => Why::CameBack {
+                before: (self.returned, other.called),
+                after: (other.returned, self.called),
+            },
+        }
+    }
+}
+
+/// The clusters of a key. Made once and used for one key after another.
+pub(super) struct Zones {
+    initial: Content,
+    /// By symbol, the cluster of the value plus one, or 0.
+    of_symbol: Vec<u32>,
+    clusters: Vec<ValueCluster>,
+    /// The removals, in the order of the operations, each with its cluster.
+    removals: Vec<(OpId, u32)>,
+    forward: Vec<ValueCluster>,
+}
+
+const FIRST: usize = 0;
+
+impl Zones {
+    /// For histories of fewer than `symbols` symbols.
+    pub(super) fn new(initial: Content, symbols: u32) -> Self {
+        let of_symbol = vec![0; symbols as usize];
+        let (clusters, removals, forward) = (Vec::new(), Vec::new(), Vec::new());
+        Self { initial, of_symbol, clusters, removals, forward }
+    }
+
+    /// Judges the part of a history on one key as it was before the place `until`: what had not
+    /// returned by then is open.
+    pub(super) fn judge<'a>(
+        &mut self,
+        part: impl Iterator<Item = OnKey<'a>> + Clone,
+        until: u32,
+    ) -> ZoneVerdict {
+        self.clusters.clear();
+        self.removals.clear();
+        self.clusters.push(ValueCluster::INITIAL);
+        let finding = if self.gather_writes(part.clone(), until) {
+            self.gather_reads(part.clone(), until)
+        } else {
+            ZoneVerdict::Unsettled
+        };
+        for OnKey { step, .. } in part {
+            if let Update::Set(content) = step.change
+                && let Some(symbol) = content.last()
+            {
+                self.of_symbol[symbol as usize] = 0;
+            }
+        }
+        if let Some(symbol) = self.initial.only() {
+            self.of_symbol[symbol as usize] = 0;
+        }
+        finding
+    }
+
+    /// A cluster for each write. `false` where this is no matter for zones: two writes of one
+    /// value, a compare-and-set, a list.
+    fn gather_writes<'a>(&mut self, part: impl Iterator<Item = OnKey<'a>>, until: u32) -> bool {
+        match (self.initial.is_absent(), self.initial.only()) {
+            (true, _) => {}
+            (false, Some(symbol)) => self.of_symbol[symbol as usize] = FIRST as u32 + 1,
+            (false, None) => return false,
+        }
+        for OnKey { op, operation, step } in part {
+            if step.change == Update::Nothing {
+                continue;
+            }
+            if step.expects != Expects::Anything {
+                return false;
+            }
+            let place = self.clusters.len() as u32;
+            match step.change {
+                Update::Nothing | Update::Append(_) => return false,
+                Update::Remove => self.removals.push((op, place)),
+                Update::Set(content) => {
+                    let Some(symbol) = content.only() else { return false };
+                    let cluster = &mut self.of_symbol[symbol as usize];
+                    if *cluster != 0 {
+                        return false;
+                    }
+                    *cluster = place + 1;
+                }
+            }
+            let (call, ret) = span(operation, until);
+            self.clusters.push(ValueCluster::written_by(op, call, ret));
+        }
+        true
+    }
+
+    fn gather_reads<'a>(
+        &mut self,
+        part: impl Iterator<Item = OnKey<'a>>,
+        until: u32,
+    ) -> ZoneVerdict {
+        let mut is_untold = false;
+        for OnKey { op, operation, step } in part {
+            let (call, ret) = span(operation, until);
+            if step.change != Update::Nothing || ret == Operation::OPEN {
+                continue;
+            }
+            let of_symbol = |symbol: u32| self.of_symbol[symbol as usize].checked_sub(1);
+            let cluster = match step.expects {
+                Expects::Anything => continue,
+                Expects::HoldsNot(_) | Expects::Present => return ZoneVerdict::Unsettled,
+                Expects::Holds(content) => match content.only() {
+                    Some(symbol) => of_symbol(symbol),
+                    None => return ZoneVerdict::Unsettled,
+                },
+                // A value that was set is the whole content.
+                Expects::EndsWith(symbol) => of_symbol(symbol),
+                Expects::Absent { by: Some(by) } => {
+                    let found = self.removals.binary_search_by_key(&by, |(op, _)| *op);
+                    found.ok().map(|found| self.removals[found].1)
+                }
+                Expects::Absent { by: None } if self.removals.is_empty() => {
+                    self.initial.is_absent().then_some(FIRST as u32)
+                }
+                Expects::Absent { by: None } => {
+                    is_untold = true;
+                    continue;
+                }
+            };
+            let is_of_nothing = matches!(step.expects, Expects::Absent { .. });
+            let Some(cluster) = cluster else {
+                if is_of_nothing && !self.removals.is_empty() {
+                    is_untold = true;
+                    continue;
+                }
+                return ZoneVerdict::Contradictory(Why::NeverWritten { read: op });
+            };
+            let cluster = &mut self.clusters[cluster as usize];
+            if let Some(write) = cluster.write
+                && ret < cluster.written
+            {
+                if is_of_nothing {
+                    is_untold = true;
+                    continue;
+                }
+                return ZoneVerdict::Contradictory(Why::BeforeItsWrite { read: op, write });
+            }
+            if ret < cluster.first_return {
+                (cluster.first_return, cluster.returned) = (ret, op);
+            }
+            if call > cluster.last_call {
+                (cluster.last_call, cluster.called) = (call, op);
+            }
+            cluster.shows_nothing |= is_of_nothing;
+        }
+        // Of the reads of nothing it is not known what they saw, unless nothing was ever removed.
+        let rests_on_nothing = |a: &ValueCluster, b: &ValueCluster| {
+            !self.removals.is_empty() && (a.shows_nothing || b.shows_nothing)
+        };
+        match conflict(&self.clusters, &mut self.forward) {
+            Some((a, b)) if rests_on_nothing(&a, &b) => ZoneVerdict::Unsettled,
+            Some((a, b)) => ZoneVerdict::Contradictory(a.against(&b)),
+            None if is_untold => ZoneVerdict::Unsettled,
+            None => ZoneVerdict::Linearizable,
+        }
+    }
+}
+
+/// Where an operation begins and ends, counted from one, if nothing returned from `until` on.
+#[inline]
+const fn span(operation: &Operation, until: u32) -> (u32, u32) {
+    let ret = if operation.ret < until { operation.ret + 1 } else { Operation::OPEN };
+    (operation.call + 1, ret)
+}
+
+/// Two clusters that would each have to be older than the other.
+fn conflict(
+    clusters: &[ValueCluster],
+    forward: &mut Vec<ValueCluster>,
+) -> Option<(ValueCluster, ValueCluster)> {
+    forward.clear();
+    forward.extend(clusters.iter().filter(|cluster| cluster.is_forward()));
+    forward.sort_unstable_by_key(|cluster| cluster.first_return);
+    let overlap = forward.windows(2).find(|pair| pair[1].first_return < pair[0].last_call);
+    if let Some(pair) = overlap {
+        return Some((pair[0], pair[1]));
+    }
+    let backward = clusters[1..].iter().filter(|cluster| !cluster.is_forward());
+    backward.into_iter().find_map(|inner| {
+        let after = forward.partition_point(|outer| outer.first_return < inner.last_call);
+        let outer = forward[..after].last()?;
+        (inner.first_return < outer.last_call).then_some((*outer, *inner))
+    })
+}
