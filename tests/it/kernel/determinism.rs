@@ -430,7 +430,8 @@ fn each_note_taken_alone_is_the_one_taken_with_the_others() {
     let play = |noted: fn(&mut NoteOptions)| {
         let mut notes = NoteOptions::default();
         noted(&mut notes);
-        Simulation::<LeaderFollower>::new(&played.config, settings, played.config.seed, notes).run()
+        let Scenario { config, names, .. } = &played;
+        Simulation::<LeaderFollower>::new(config, names, settings, config.seed, notes).run()
     };
     let all = play(|noted| (noted.trace, noted.steps, noted.record) = (true, true, true));
     assert_eq!(play(|noted| noted.trace = true).trace, all.trace);
