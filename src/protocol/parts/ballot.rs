@@ -77,6 +77,7 @@ mod tests {
                     ballot = Ballot::new(term, Some(candidate));
                     votes.insert(term, candidate);
                 }
+                prop_assert!(!ballot.may_vote_for(candidate, ballot.term().next()), "not there yet");
                 prop_assert_eq!(ballot.vote(), votes.get(&ballot.term()).copied());
             }
         }
