@@ -197,7 +197,7 @@ impl Observer<'_> {
 
     /// What had become of the last message that carried the write to the node.
     fn not_yet(&self, node: NodeId, before: &[WriteEvent]) -> String {
-        let told = before.iter().rev().find_map(|event| {
+        let last = before.iter().rev().find_map(|event| {
             let WriteEvent { at, node: on, what, .. } = *event;
             let what = match what {
                 WriteEventKind::Delivered { from, relation: Relation::Carries } if on == node => {
@@ -219,6 +219,6 @@ impl Observer<'_> {
             };
             Some(what)
         });
-        told.unwrap_or_else(|| "nobody had sent it that write yet".to_owned())
+        last.unwrap_or_else(|| "nobody had sent it that write yet".to_owned())
     }
 }

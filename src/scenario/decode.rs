@@ -35,7 +35,7 @@ pub struct TableDecoder<'a> {
     entries: &'a [TreeEntry],
     at: Loc,
     path: String,
-    asked: Vec<String>,
+    read: Vec<String>,
     /// Missing keys, any one of which would do, and the mistake to report.
     missing: Vec<(Vec<String>, Problem)>,
     scope: Scope<'a>,
@@ -62,7 +62,7 @@ impl<'a> TableDecoder<'a> {
             entries,
             at,
             path: path.to_owned(),
-            asked: Vec::new(),
+            read: Vec::new(),
             missing: Vec::new(),
             scope,
         };
@@ -73,9 +73,9 @@ impl<'a> TableDecoder<'a> {
 
     /// Notes unknown and missing keys; whether there were none.
     fn finish(self) -> bool {
-        let known = || self.asked.iter().map(String::as_str);
+        let known = || self.read.iter().map(String::as_str);
         let unknown: Vec<&TreeEntry> =
-            self.entries.iter().filter(|entry| !self.asked.contains(&entry.key)).collect();
+            self.entries.iter().filter(|entry| !self.read.contains(&entry.key)).collect();
         let place = match self.path.replace("[]", "").as_str() {
             "" => "at the top of a scenario".to_owned(),
             path => format!("in `{path}`"),
@@ -140,9 +140,9 @@ impl<'a> TableDecoder<'a> {
     /// The value of `key`, if it is there.
     pub fn get(&mut self, key: &str) -> Option<Element<'a>> {
         let path = self.path_of(key);
-        if !self.asked.iter().any(|asked| asked == key) {
-            self.asked.push(key.to_owned());
-            self.scope.sink.asked(&path);
+        if !self.read.iter().any(|read| read == key) {
+            self.read.push(key.to_owned());
+            self.scope.sink.note_read(&path);
         }
         Some(Element { node: &self.entry(key)?.node, scope: self.scope, path })
     }
@@ -230,8 +230,8 @@ impl<'a> TableDecoder<'a> {
 
     /// Every key with its value, for a table whose keys are not fixed.
     pub fn entries(&mut self) -> Vec<(&'a str, Element<'a>)> {
-        self.scope.sink.asked(&format!("{}.*", self.path));
-        self.asked.extend(self.entries.iter().map(|entry| entry.key.clone()));
+        self.scope.sink.note_read(&format!("{}.*", self.path));
+        self.read.extend(self.entries.iter().map(|entry| entry.key.clone()));
         let element = |entry: &'a TreeEntry| {
             let path = format!("{}.*", self.path);
             (entry.key.as_str(), Element { node: &entry.node, scope: self.scope, path })
@@ -438,11 +438,13 @@ impl<'a> Element<'a> {
     }
 
     /// Reads it as a whole number of `range`.
-    pub fn integer(&self, range: RangeInclusive<u64>) -> Option<u64> {
-        let (low, high) = (*range.start(), *range.end());
-        let expected = format!("expected a whole number from {low} to {high}");
+    pub fn integer<N: TryFrom<i64> + PartialOrd + Display>(
+        &self,
+        range: RangeInclusive<N>,
+    ) -> Option<N> {
+        let expected = format!("expected a whole number from {} to {}", range.start(), range.end());
         match &self.node.value {
-            Tree::Integer(Some(number)) => match u64::try_from(*number) {
+            Tree::Integer(Some(number)) => match N::try_from(*number) {
                 Ok(number) if range.contains(&number) => Some(number),
                 _ => self.wrong(format!("{number} is out of range"), expected),
             },
@@ -451,26 +453,19 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// Reads it as a whole number of `range`, which fits 32 bits.
-    pub fn integer_u32(&self, range: RangeInclusive<u32>) -> Option<u32> {
-        let number = self.integer(u64::from(*range.start())..=u64::from(*range.end()))?;
-        u32::try_from(number).ok()
-    }
-
-    /// Reads it as a whole number of `range`, which fits 16 bits.
-    pub fn integer_u16(&self, range: RangeInclusive<u16>) -> Option<u16> {
-        let number = self.integer(u64::from(*range.start())..=u64::from(*range.end()))?;
-        u16::try_from(number).ok()
+    /// The number that it is, if it is one.
+    const fn number(&self) -> Option<f64> {
+        match self.node.value {
+            Tree::Float(number) => Some(number),
+            // Large integers lose their last digits; no parameter of a distribution needs them.
+            Tree::Integer(Some(number)) => Some(number as f64),
+            _ => None,
+        }
     }
 
     /// Reads it as a finite number above 0.
     pub fn positive_number(&self) -> Option<f64> {
-        let number = match &self.node.value {
-            Tree::Float(number) => *number,
-            // Large integers lose their last digits; no parameter of a distribution needs them.
-            Tree::Integer(Some(number)) => *number as f64,
-            _ => return self.mistyped("a number"),
-        };
+        let Some(number) = self.number() else { return self.mistyped("a number") };
         if number.is_finite() && number > 0.0 {
             return Some(number);
         }
@@ -528,10 +523,8 @@ impl<'a> Element<'a> {
 
     /// Reads it as a probability: `"0.5%"`, or a number from 0 to 1.
     pub fn probability(&self) -> Option<Probability> {
-        let number = match &self.node.value {
-            Tree::Float(number) => *number,
-            Tree::Integer(Some(number)) => *number as f64,
-            _ => return self.quantity(units::percentage, "a percentage", "such as \"0.5%\""),
+        let Some(number) = self.number() else {
+            return self.quantity(units::percentage, "a percentage", "such as \"0.5%\"");
         };
         if !(0.0..=1.0).contains(&number) {
             let title = format!("{number} is no probability");

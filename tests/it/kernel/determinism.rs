@@ -344,7 +344,7 @@ fn pieces() -> impl Strategy<Value = Vec<Piece>> {
     let until = |ms: u64| Piece::Until(Time::from_nanos(ms * 1_000_000));
     let piece = prop_oneof![
         (0_usize..400).prop_map(Piece::Steps),
-        // Whole tenths of a second, at which faults strike, and any other time.
+        // Whole tenths of a second, at which faults start, and any other time.
         (0_u64..40).prop_map(move |tenths| until(tenths * 100)),
         (0_u64..4_000).prop_map(until),
     ];
@@ -420,6 +420,24 @@ fn a_run_in_pieces_is_the_run_in_one() {
     if let Err(failure) = runner(120).run(&(any_run(), pieces()), same) {
         panic!("{failure}");
     }
+}
+
+/// Whoever takes notes alone hears all that it hears beside the others.
+#[test]
+fn each_note_taken_alone_is_the_one_taken_with_the_others() {
+    let played = scenario::load(&scenario::shipped()[0]);
+    let settings = played.protocol.settings().downcast_ref::<Settings>().expect("its own");
+    let play = |noted: fn(&mut NoteOptions)| {
+        let mut notes = NoteOptions::default();
+        noted(&mut notes);
+        let Scenario { config, names, .. } = &played;
+        Simulation::<LeaderFollower>::new(config, names, settings, config.seed, notes).run()
+    };
+    let all = play(|noted| (noted.trace, noted.steps, noted.record) = (true, true, true));
+    assert_eq!(play(|noted| noted.trace = true).trace, all.trace);
+    assert_eq!(play(|noted| noted.steps = true).steps, all.steps);
+    assert_eq!(play(|noted| noted.record = true).node_events, all.node_events);
+    assert!(all.trace.is_some() && !all.steps.is_empty() && !all.node_events.is_empty());
 }
 
 /// What is asked of a run on its way is what a run that is broken off there leaves.
