@@ -143,7 +143,7 @@ fn recorded(
     let operations = if format == HistoryFormat::Porcupine {
         pieces::operations(&recorder, initial.unwrap_or_default())
     } else {
-        let initial = initial.map_or(Content::ABSENT, |_| Content::of(0));
+        let initial = initial.map_or(Content::ABSENT, |_| Content::value(0));
         steps::operations(&recorder, Beginning { initial, nil: nil.unwrap_or(by_default) })
     };
     let Recorder { ops, processes, keys, values, elements, items, nemesis, .. } = recorder;

@@ -18,22 +18,15 @@ pub(super) struct Beginning {
 struct Interpretation<'a> {
     recorder: &'a Recorder,
     start: Beginning,
-    /// By key, how it is used, where anything is appended at all.
-    uses: Vec<KeyUse>,
-}
-
-/// How a key is used.
-#[derive(Clone, Copy, Debug, Default)]
-struct KeyUse {
-    put: bool,
-    appended: bool,
+    /// By key, whether something is appended. Empty where nothing is at all.
+    appended: Vec<bool>,
 }
 
 /// The operations to be checked. Values are symbols by their numbers.
 pub(super) fn operations(recorder: &Recorder, start: Beginning) -> Operations {
     let mut operations = Operations::new(start.initial);
     operations.reserve(recorder.ops.len());
-    let meaning = Interpretation { recorder, start, uses: uses(recorder) };
+    let meaning = Interpretation { recorder, start, appended: appended(recorder) };
     for op in &recorder.ops {
         let id = operations.call(op.process, op.places.0);
         match op.asked {
@@ -58,17 +51,14 @@ pub(super) fn operations(recorder: &Recorder, start: Beginning) -> Operations {
     operations
 }
 
-fn uses(recorder: &Recorder) -> Vec<KeyUse> {
-    if recorder.ops.iter().all(|op| op.asked != ClientFunction::Append) {
-        return Vec::new();
+fn appended(recorder: &Recorder) -> Vec<bool> {
+    let appends = recorder.ops.iter().filter(|op| op.asked == ClientFunction::Append);
+    let mut appended = Vec::new();
+    for op in appends {
+        appended.resize(recorder.keys.len().max(1), false);
+        appended[op.key as usize] = true;
     }
-    let mut uses = vec![KeyUse::default(); recorder.keys.len().max(1)];
-    for op in &recorder.ops {
-        let used = &mut uses[op.key as usize];
-        used.put |= op.asked == ClientFunction::Write;
-        used.appended |= op.asked == ClientFunction::Append;
-    }
-    uses
+    appended
 }
 
 impl Interpretation<'_> {
@@ -82,7 +72,8 @@ impl Interpretation<'_> {
             Became::Done => Answered::Done,
         };
         let content = match op.datum {
-            Datum::One(symbol) => Content::of(symbol),
+            Datum::One(symbol) if op.asked == ClientFunction::Append => Content::of(symbol),
+            Datum::One(symbol) => Content::value(symbol),
             Datum::Missing | Datum::Nil => self.nil(),
             Datum::Pair(..) | Datum::Many { .. } | Datum::Whole { .. } => Content::ABSENT,
         };
@@ -124,22 +115,18 @@ impl Interpretation<'_> {
 
     /// What a value that was read says. `None`: nothing.
     fn shown(&self, key: u32, value: Datum, operations: &mut Operations) -> Option<Expects> {
-        let KeyUse { put, appended } = self.uses.get(key as usize).copied().unwrap_or_default();
+        let appended = self.appended.get(key as usize).copied().unwrap_or_default();
         Some(match value {
-            // Of a list only the last element is shown.
+            // A value, or of a list the last element alone.
             Datum::One(symbol) if appended => Expects::EndsWith(symbol),
-            Datum::One(symbol) => Expects::Holds(Content::of(symbol)),
+            Datum::One(symbol) => Expects::Holds(Content::value(symbol)),
             Datum::Many { from, len } => {
                 let elements = &self.recorder.elements[from as usize..][..len as usize];
-                match elements.last() {
-                    None => Expects::Absent { by: None },
-                    // A put is no element of the list that is appended to after it.
-                    Some(last) if put => Expects::EndsWith(*last),
-                    Some(_) => {
-                        operations.shows(elements);
-                        Expects::Holds(Content::sequence(elements))
-                    }
+                if elements.is_empty() {
+                    return Some(Expects::Absent { by: None });
                 }
+                operations.shows(elements);
+                Expects::Holds(Content::sequence(elements))
             }
             Datum::Missing | Datum::Nil => match self.start {
                 Beginning { nil: NilMeans::Unknown, .. } => return None,
@@ -159,6 +146,6 @@ impl Interpretation<'_> {
     }
 
     fn of_pair(&self, symbol: u32) -> Content {
-        if symbol == Datum::NIL { self.nil() } else { Content::of(symbol) }
+        if symbol == Datum::NIL { self.nil() } else { Content::value(symbol) }
     }
 }

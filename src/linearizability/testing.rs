@@ -264,9 +264,7 @@ impl Maker<'_> {
         let held = self.store[key];
         match held.last() {
             None => Expects::Absent { by: self.removed[key].filter(|_| self.recipe.told) },
-            Some(last) if self.recipe.appends && !held.is_value() && self.draws.one_in(4) => {
-                Expects::EndsWith(last)
-            }
+            Some(last) if self.recipe.appends && self.draws.one_in(4) => Expects::EndsWith(last),
             Some(_) => Expects::Holds(held),
         }
     }

@@ -36,7 +36,8 @@ PASS  A partition, and what it costs             seed 1  digest 0123456789abcdef
              or blocked at 5.000000000 s (A follower applies what reaches it.)
   valid      convergence, lww-maximum, single-leader, read-your-writes,
              monotonic-reads, monotonic-writes, writes-follow-reads, replay,
-             split-brain, liveness, resurrection, append-uniqueness
+             split-brain, liveness, resurrection, append-uniqueness,
+             linearizability
   unchecked  availability, replication-lag (no bound is set)
 
   (allowed: it was broken, and this configuration does not promise it)

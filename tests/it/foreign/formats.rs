@@ -303,10 +303,10 @@ fn operations_keep_places_steps_and_what_they_did_with_other_keys() {
         (process, call, ret, others, recorded.operations.steps(OpId(op)).to_vec())
     };
     let (a, b, open) = (KeyId(0), KeyId(1), Operation::OPEN);
-    let put = Step::write(a, Update::Set(Content::of(0)));
+    let put = Step::write(a, Update::Set(Content::value(0)));
     assert_eq!(of(0), (0, 0, 2, Others::Untouched, vec![put]));
     let found = vec![
-        Step::read(a, Expects::Holds(Content::of(0))),
+        Step::read(a, Expects::Holds(Content::value(0))),
         Step::read(b, Expects::Holds(Content::sequence(&[1, 0]))),
     ];
     assert_eq!(of(1), (1, 1, 3, Others::SeenAbsent, found));

@@ -23,7 +23,9 @@ pub(crate) struct Files {
     pub(crate) scenario: toml::Table,
     /// `result.json`.
     pub(crate) report: Json,
-    /// `history.jsonl`: the operations, by their numbers.
+    /// `history.jsonl` as it stands.
+    pub(crate) history: Vec<u8>,
+    /// The same, read: the operations, by their numbers.
     pub(crate) ops: Vec<Op>,
     /// The history's lines in order: the number of the operation, and whether the line is its
     /// completion.
@@ -293,6 +295,7 @@ impl Files {
             text: text.to_owned(),
             scenario: text.parse().map_err(|error: toml::de::Error| error.to_string())?,
             report: json::run(&report),
+            history: Vec::new(),
             ops: Vec::new(),
             lines: Vec::new(),
             acts: Vec::new(),
@@ -309,6 +312,7 @@ impl Files {
             let line: Json = serde_json::from_str(line).map_err(|error| error.to_string())?;
             files.take(place, &line);
         }
+        files.history = lines;
         Ok(files)
     }
 

@@ -18,6 +18,7 @@ mod files;
 mod lag;
 mod last_write;
 mod leaders;
+mod linearizability;
 mod outcome;
 mod scenarios;
 mod sessions;
@@ -59,6 +60,7 @@ fn clients_and_data(files: &Files, claims: &mut Claims) {
     data::lww_maximum(files, &told, claims);
     data::resurrection(files, &told, claims);
     data::append_uniqueness(files, &told, claims);
+    linearizability::check(files, claims);
 }
 
 /// The places of `result.json` that no oracle computes, and why. A trailing slash stands for all
