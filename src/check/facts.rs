@@ -20,7 +20,7 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use crate::history::{Access, Content, Entry, Function, KeyEffect, OtherKeys, Writers};
+use crate::history::{Content, Entry, Function, KeyEffect, OtherKeys, Writers};
 use crate::id::{KeyId, NodeId, OpId, Value, Version};
 use crate::metrics::Settlement;
 use crate::named::Named;
@@ -366,27 +366,30 @@ impl<'a> Facts<'a> {
     }
 
     /// Calls `note` for each acknowledged write of `op`, by key: a clear has several, a repeated
-    /// append none. Each has its least version.
+    /// append none. Each has its least version; the greatest is beside it.
     #[inline]
     pub(super) fn for_each_write(
         &self,
         op: OpId,
         entry: &Entry,
-        mut note: impl FnMut(KeyId, Write),
+        mut note: impl FnMut(KeyId, Write, Version),
     ) {
-        let mut noted = None;
-        for effect in self.evidence.history.effects(op) {
-            let is_write = match effect.access {
-                Access::Put(_) | Access::Remove => true,
-                Access::Append(_) => !self.is_repeated(op),
-                Access::Read(_) => false,
-            };
-            // The first removal of a key has the least version.
-            let is_first = noted.replace(effect.key) != Some(effect.key);
-            if let Some(version) = effect.version.filter(|_| is_write && is_first) {
-                let version = self.least(op, version);
-                note(effect.key, Write { version, ..place(op, entry) });
+        // Nearly all are on one key. A clear has no version of its own.
+        if let Some(version) = entry.version {
+            if entry.function != Function::Append || !self.is_repeated(op) {
+                let least = Write { version: self.least(op, version), ..place(op, entry) };
+                note(entry.key, least, self.greatest(op, version));
             }
+            return;
+        }
+        // By key and version.
+        let mut removals = self.evidence.history.effects(op).peekable();
+        while let Some(KeyEffect { key, version: Some(version), .. }) = removals.next() {
+            let mut greatest = version;
+            while let Some(other) = removals.next_if(|other| other.key == key) {
+                greatest = other.version.unwrap_or(greatest);
+            }
+            note(key, Write { version, ..place(op, entry) }, greatest);
         }
     }
 

@@ -207,11 +207,7 @@ impl Scan {
     ) {
         let history = facts.evidence.history;
         if entry.is_write() {
-            facts.for_each_write(op, entry, |key, write| {
-                let removed = history.effects(op).filter(|effect| effect.key == key);
-                let versions = removed.filter_map(|effect| effect.version);
-                let greatest = versions.map(|version| facts.greatest(op, version)).max();
-                let greatest = greatest.unwrap_or(write.version);
+            facts.for_each_write(op, entry, |key, write, greatest| {
                 self.write(session.entry(key), (op, entry), key, (write, greatest));
             });
             return;

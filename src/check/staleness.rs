@@ -155,7 +155,7 @@ fn acknowledged(facts: &Facts<'_>, reads: &[KeyRead<'_>], all: bool) -> Vec<(Key
     let mut writes = Vec::new();
     let history = facts.evidence.history;
     for (op, entry) in history.iter().filter(|(_, entry)| entry.is_ok() && entry.is_write()) {
-        facts.for_each_write(op, entry, |key, write| {
+        facts.for_each_write(op, entry, |key, write, _| {
             if is_read[key.0 as usize] {
                 writes.push((key, write));
             }

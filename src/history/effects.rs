@@ -191,6 +191,7 @@ impl History {
     }
 
     /// What `op` did to the keys that [`History::effects`] does not name.
+    #[inline]
     #[must_use]
     pub fn other_keys(&self, op: OpId) -> OtherKeys {
         match self.entry(op).function {

@@ -200,6 +200,12 @@ impl Entry {
         matches!(self.function, Function::Put | Function::Get | Function::Delete | Function::Append)
     }
 
+    /// Whether it is a delete or a clear.
+    #[must_use]
+    pub const fn is_removal(&self) -> bool {
+        matches!(self.function, Function::Delete | Function::Clear)
+    }
+
     /// Whether it is a write: a put, an append, a delete or a clear.
     #[must_use]
     pub const fn is_write(&self) -> bool {
