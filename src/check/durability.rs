@@ -246,7 +246,7 @@ fn last_seen(facts: &Facts<'_>, op: OpId, entry: &Entry, keepers: &[(NodeId, boo
             && read.is_ok()
             && read.key == entry.key
             && read.value.zip(read.version).is_some_and(|(value, version)| {
-                facts.writers.found(read, read.key, value, version) == Some(op)
+                facts.writers.found(read, read.key, Some(value), version) == Some(op)
             })
     };
     let last =

@@ -139,7 +139,7 @@ impl Graves {
                 let version = facts.element(entry, key, *value).version;
                 rise((key, version), &|| facts.writers.found_element(entry, key, *value))
             };
-            rise((key, version), &|| facts.writers.found(entry, key, value, version))
+            rise((key, version), &|| facts.writers.found(entry, key, Some(value), version))
                 .or_else(|| content.elements()?.iter().find_map(element))
         };
         facts.evidence.history.effects(op).find_map(seen)
@@ -346,8 +346,8 @@ mod tests {
         let mut reads = 0;
         for (op, read) in history.iter().filter(|(_, entry)| entry.is_ok()) {
             let found = keys().any(|key| {
-                let found = found(history, op, key).and_then(Found::write);
-                found.is_some_and(|(writer, _)| rises(key, writer, read.invoked_seq))
+                let Some(Found::Value((writer, _))) = found(history, op, key) else { return false };
+                rises(key, writer, read.invoked_seq)
             });
             reads += u64::from(found);
         }
