@@ -34,8 +34,9 @@
 //!   never sees a simulation.
 //! - **4**: [`sim`]. One event at a time, in the order (time, sequence). What happens depends on
 //!   scenario and seed alone: no hash map, no float, no clock of the machine.
-//! - **5**: [`run`], [`explain`], [`scenario`]. Text and TOML live in [`scenario`] alone. It
-//!   reports all mistakes of a file at once, each with its place.
+//! - **5**: [`run`], [`explain`], [`scenario`], [`foreign`]. TOML lives in [`scenario`] alone. It
+//!   reports all mistakes of a file at once, each with its place. [`foreign`] reads histories that
+//!   others recorded.
 //! - **6**: [`report`], [`experiment`], [`fuzz`]. Output holds no path, date or thread order: two
 //!   runs write the same bytes. Threads play many seeds, never one run.
 //! - **7**: [`cli`]. The only code that prints or exits.
@@ -113,6 +114,8 @@ pub mod run;
 pub mod explain;
 
 pub mod scenario;
+
+pub mod foreign;
 
 pub mod report;
 

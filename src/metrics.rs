@@ -33,7 +33,7 @@ pub struct Leadership {
     pub until: Option<Time>,
 }
 
-/// A fault that struck.
+/// A fault that started, and what it hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Impact {
     /// Which.
@@ -46,7 +46,7 @@ pub struct Impact {
     pub hits_nobody: bool,
 }
 
-/// The state of a node when a fault strikes it.
+/// The state of a node when a fault hits it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
 #[repr(u8)]
 #[strum(serialize_all = "kebab-case")]

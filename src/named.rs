@@ -18,6 +18,7 @@
 //!
 //! assert_eq!(Answer::NotYet.name(), "not-yet");
 //! assert_eq!(Answer::by_name("done"), Some(Answer::Completed));
+//! assert_eq!(Answer::by_name("Done").or(Answer::by_name("not")), None);
 //! assert_eq!(Answer::ALL.len(), 2);
 //! ```
 

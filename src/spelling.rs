@@ -34,5 +34,10 @@ mod tests {
         assert_eq!(nearest(&"mode".repeat(20), ["mode"]), None);
         assert_eq!(nearest(&"m".repeat(65), [&*"m".repeat(65)]), None);
         assert_eq!(nearest("ab", ["ac", "ab"]), Some("ab"));
+        assert_eq!(nearest("MODE", known), Some("mode"));
+        // Of nine letters three may differ and four may not; of two, one.
+        assert_eq!(nearest("abcdefxyz", ["abcdefghi"]), Some("abcdefghi"));
+        assert_eq!(nearest("abcdewxyz", ["abcdefghi"]), None);
+        assert_eq!(nearest("ax", ["ab"]), Some("ab"));
     }
 }

@@ -36,7 +36,7 @@ struct Repeated {
 type Appended = BTreeMap<(KeyId, Value), (OpId, u64)>;
 
 pub(super) fn check(facts: &Facts<'_>) -> Finding {
-    if !facts.asks_for(&[Function::Append]) {
+    if !facts.has_invoked(&[Function::Append]) {
         return Finding::of(None, vec![("appends", 0)]);
     }
     let appended = appended(facts);

@@ -81,7 +81,7 @@ struct Gaps {
 }
 
 impl Gaps {
-    fn asked(&mut self, at: Time) {
+    fn due(&mut self, at: Time) {
         self.waiting += 1;
         self.since.get_or_insert(at);
     }
@@ -222,21 +222,21 @@ impl<'a> Pass<'a> {
         let history = self.evidence.history;
         let is_due = |op: &mut OpId| history.entry(*op).due_at <= now;
         while let Some(op) = self.queued.pop_front_if(is_due) {
-            self.asked(history.entry(op));
+            self.due(history.entry(op));
         }
     }
 
-    fn asked(&mut self, entry: &Entry) {
-        self.measured.all.asked(entry.due_at);
+    fn due(&mut self, entry: &Entry) {
+        self.measured.all.due(entry.due_at);
         if entry.is_write() {
-            self.measured.writes.asked(entry.due_at);
+            self.measured.writes.due(entry.due_at);
         }
     }
 
     fn invoked(&mut self, entry: &Entry) {
         self.measured.operations += 1;
         if entry.due_at >= entry.invoked_at {
-            self.asked(entry);
+            self.due(entry);
         }
         if entry.is_write() {
             self.writes_under_way += 1;
@@ -285,8 +285,8 @@ impl Measured {
     /// Whether fewer operations were answered than the scenario demands.
     fn misses_the_share(&self, evidence: &Evidence<'_>) -> bool {
         evidence.config.bounds.availability.is_some_and(|bound| {
-            let asked = u128::from(bound.parts_per_billion()) * u128::from(self.operations);
-            u128::from(self.answered) * 1_000_000_000 < asked
+            let needed = u128::from(bound.parts_per_billion()) * u128::from(self.operations);
+            u128::from(self.answered) * 1_000_000_000 < needed
         })
     }
 

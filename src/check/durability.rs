@@ -147,8 +147,11 @@ fn thresholds(facts: &Facts<'_>) -> Vec<Option<Thresholds>> {
     // By key, the place until which a removal may have taken effect.
     let mut removed_until = vec![0; facts.shown.len()];
     let mut all_removed_until = 0;
-    let removals =
-        if facts.asks_for(&[Function::Delete, Function::Clear]) { history.entries() } else { &[] };
+    let removals = if facts.has_invoked(&[Function::Delete, Function::Clear]) {
+        history.entries()
+    } else {
+        &[]
+    };
     for (op, entry) in (0..).map(OpId).zip(removals) {
         if !entry.is_removal() || !entry.may_have_happened() {
             continue;

@@ -71,7 +71,7 @@ pub(super) struct Facts<'a> {
     /// Completed gets, lists of keys and reads of everything.
     pub(super) reads: u64,
     /// How often each function was invoked, in the order of [`Function`].
-    asked: [u64; Function::ALL.len()],
+    invoked: [u64; Function::ALL.len()],
     /// One more than the highest client that completed an operation.
     pub(super) clients: usize,
     /// The nodes that are up.
@@ -110,7 +110,7 @@ impl<'a> Facts<'a> {
             evidence: *evidence,
             writers: Writers::of(evidence.history),
             reads: 0,
-            asked: [0; Function::ALL.len()],
+            invoked: [0; Function::ALL.len()],
             clients: 0,
             live: Vec::new(),
             newest: vec![None; keys],
@@ -252,7 +252,7 @@ impl<'a> Facts<'a> {
             if entry.is_ok() {
                 self.clients = self.clients.max(entry.client.0 as usize + 1);
             }
-            self.asked[entry.function as usize] += 1;
+            self.invoked[entry.function as usize] += 1;
             match entry.function {
                 Function::Put | Function::Append => {}
                 Function::Get | Function::ReadAll | Function::List => {
@@ -275,8 +275,8 @@ impl<'a> Facts<'a> {
 
     /// Whether any of these functions was invoked. If not, a checker of their effects need not read
     /// the history, which is most of its cost for a long one.
-    pub(super) fn asks_for(&self, functions: &[Function]) -> bool {
-        functions.iter().any(|function| self.asked[*function as usize] > 0)
+    pub(super) fn has_invoked(&self, functions: &[Function]) -> bool {
+        functions.iter().any(|function| self.invoked[*function as usize] > 0)
     }
 
     /// The write `op` as an explanation of what a read found: with its greatest version. `version`

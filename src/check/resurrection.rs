@@ -97,7 +97,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
 impl Graves {
     /// `None` when nothing was deleted.
     fn of(facts: &Facts<'_>) -> Option<Self> {
-        if !facts.asks_for(&[Function::Delete, Function::Clear]) {
+        if !facts.has_invoked(&[Function::Delete, Function::Clear]) {
             return None;
         }
         let history = facts.evidence.history;

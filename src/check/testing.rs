@@ -120,7 +120,7 @@ impl Line {
 pub(super) struct Story {
     config: Config,
     names: Names,
-    told: Vec<Line>,
+    lines: Vec<Line>,
     finals: Vec<NodeSnapshot>,
     leaderships: Vec<Leadership>,
     recoveries: Vec<Recovery>,
@@ -135,7 +135,7 @@ impl Story {
         Self {
             config: Config::quiet(nodes),
             names: Names::default(),
-            told: Vec::new(),
+            lines: Vec::new(),
             finals: (1..=nodes).map(|n| NodeSnapshot::new(node(n), Role::Follower)).collect(),
             leaderships: Vec::new(),
             recoveries: Vec::new(),
@@ -174,7 +174,7 @@ impl Story {
 
     fn tell(&mut self, client: &str, operation: Operation) -> &mut Line {
         let client = ClientId(intern(&mut self.names.clients, client) as u32);
-        self.told.push(Line {
+        self.lines.push(Line {
             client,
             operation,
             invoked: 0,
@@ -194,7 +194,7 @@ impl Story {
             over: Over::Unsaid,
             existed: None,
         });
-        self.told.last_mut().expect("pushed above")
+        self.lines.last_mut().expect("pushed above")
     }
 
     pub(super) fn put(&mut self, client: &str, key: &str, value: &str) -> &mut Line {
@@ -215,17 +215,17 @@ impl Story {
     /// A clear that removes these keys with these versions.
     pub(super) fn clear(&mut self, client: &str, removes: &[(&str, i64)]) -> &mut Line {
         let removes = removes.iter().map(|(key, version)| (self.key(key), *version)).collect();
-        let told = self.tell(client, Operation::Clear);
-        told.removes = removes;
-        told
+        let line = self.tell(client, Operation::Clear);
+        line.removes = removes;
+        line
     }
 
     /// A get that finds a value of a version.
     pub(super) fn get(&mut self, client: &str, key: &str, found: (&str, i64)) -> &mut Line {
         let (key, value) = (self.key(key), self.value(found.0));
-        let told = self.tell(client, Operation::Get { key, quorum: None });
-        told.finds.push((key, value, found.1));
-        told
+        let line = self.tell(client, Operation::Get { key, quorum: None });
+        line.finds.push((key, value, found.1));
+        line
     }
 
     /// A get that finds nothing.
@@ -237,17 +237,17 @@ impl Story {
     pub(super) fn read_all(&mut self, client: &str, found: &[(&str, &str, i64)]) -> &mut Line {
         let finds = found.iter().map(|(key, value, v)| (self.key(key), self.value(value), *v));
         let finds = finds.collect();
-        let told = self.tell(client, Operation::ReadAll);
-        told.finds = finds;
-        told
+        let line = self.tell(client, Operation::ReadAll);
+        line.finds = finds;
+        line
     }
 
     /// A list of keys.
     pub(super) fn list(&mut self, client: &str, keys: &[&str]) -> &mut Line {
         let keys: Vec<KeyId> = keys.iter().map(|key| self.key(key)).collect();
-        let told = self.tell(client, Operation::List);
-        told.finds = keys.into_iter().map(|key| (key, Value::text(0), 0)).collect();
-        told
+        let line = self.tell(client, Operation::List);
+        line.finds = keys.into_iter().map(|key| (key, Value::text(0), 0)).collect();
+        line
     }
 
     /// What a node holds at the end.
@@ -300,16 +300,16 @@ impl Story {
 
     /// When each operation was accepted, and how long it took to be answered, while several led.
     pub(super) fn handles(&mut self, handled: &[Option<(u64, u64)>]) -> &mut Self {
-        for (told, handled) in self.told.iter_mut().zip(handled) {
-            told.handled = handled.map(|(accepted, took)| (accepted, accepted + took));
+        for (line, handled) in self.lines.iter_mut().zip(handled) {
+            line.handled = handled.map(|(accepted, took)| (accepted, accepted + took));
         }
         self
     }
 
     /// How long each operation had been due when it was invoked.
     pub(super) fn waits(&mut self, waits: &[u64]) -> &mut Self {
-        for (told, waited) in self.told.iter_mut().zip(waits) {
-            told.waited = *waited;
+        for (line, waited) in self.lines.iter_mut().zip(waits) {
+            line.waited = *waited;
         }
         self
     }
@@ -336,60 +336,60 @@ impl Story {
     /// The version of this timestamp: its node is the one that answers the write it belongs to,
     /// else the first.
     pub(super) fn stamp(&self, timestamp: i64) -> Version {
-        let is_writer = |told: &&Line| {
-            told.operation.is_write()
-                && (told.version == Some(timestamp)
-                    || told.attempts.contains(&timestamp)
-                    || told.removes.iter().any(|(_, version)| *version == timestamp))
+        let is_writer = |line: &&Line| {
+            line.operation.is_write()
+                && (line.version == Some(timestamp)
+                    || line.attempts.contains(&timestamp)
+                    || line.removes.iter().any(|(_, version)| *version == timestamp))
         };
-        let by = self.told.iter().find(is_writer).map_or(1, |told| told.node);
+        let by = self.lines.iter().find(is_writer).map_or(1, |line| line.node);
         Version { timestamp, node: node(by), sequence: 1 }
     }
 
     fn history(&self) -> History {
         let mut events: Vec<(u64, bool, usize)> = Vec::new();
-        for (i, told) in self.told.iter().enumerate() {
-            events.push((told.invoked, false, i));
-            if let Some((completed, _)) = told.completed {
-                assert!(told.invoked <= completed, "{told:?}");
+        for (i, line) in self.lines.iter().enumerate() {
+            events.push((line.invoked, false, i));
+            if let Some((completed, _)) = line.completed {
+                assert!(line.invoked <= completed, "{line:?}");
                 events.push((completed, true, i));
             }
         }
         events.sort_by_key(|(at, completes, i)| (*at, *i, *completes));
         let names = Arc::new(self.names.clone());
-        let mut history = History::with_capacity(self.told.len(), names);
-        let mut ids = vec![None; self.told.len()];
+        let mut history = History::with_capacity(self.lines.len(), names);
+        let mut ids = vec![None; self.lines.len()];
         for (at, completes, i) in events {
-            let told = &self.told[i];
+            let line = &self.lines[i];
             if !completes {
-                let due_at = ms(at.saturating_sub(told.waited));
+                let due_at = ms(at.saturating_sub(line.waited));
                 let op =
-                    history.invoke(ms(at), due_at, Process::first(told.client), told.operation);
+                    history.invoke(ms(at), due_at, Process::first(line.client), line.operation);
                 ids[i] = Some(op);
-                if let Some((accepted, answered)) = told.handled {
+                if let Some((accepted, answered)) = line.handled {
                     let (accepted_at, answered_at) = (ms(accepted), ms(answered));
-                    let node = node(told.node);
+                    let node = node(line.node);
                     history.contest(ContestedWrite { op, node, accepted_at, answered_at });
                 }
-                for version in told.attempts.iter().chain(&told.version) {
+                for version in line.attempts.iter().chain(&line.version) {
                     history.accept(op, self.stamp(*version));
-                    history.written_over(op, told.over);
+                    history.written_over(op, line.over);
                 }
-                for (key, version) in &told.removes {
+                for (key, version) in &line.removes {
                     history.accept_clear(op, *key, self.stamp(*version));
                 }
                 continue;
             }
             let op: OpId = ids[i].expect("invoked before it completes");
-            let status = told.completed.map_or(Status::Pending, |(_, status)| status);
+            let status = line.completed.map_or(Status::Pending, |(_, status)| status);
             history.complete(op, ms(at), status, |entry| {
-                entry.node = Some(node(told.node));
-                (entry.acknowledgements, entry.followers) = told.acknowledgements;
-                entry.degraded = told.degraded;
-                entry.failure = told.failure;
-                entry.existed = told.existed;
+                entry.node = Some(node(line.node));
+                (entry.acknowledgements, entry.followers) = line.acknowledgements;
+                entry.degraded = line.degraded;
+                entry.failure = line.failure;
+                entry.existed = line.existed;
                 if let (Function::Get, Some((_, value, version))) =
-                    (entry.function, told.finds.first())
+                    (entry.function, line.finds.first())
                 {
                     entry.value = Some(*value);
                     entry.version = Some(self.stamp(*version));
@@ -398,18 +398,18 @@ impl Story {
                     entry.version = Some(self.stamp(version));
                 }
             });
-            if let (Operation::Get { .. }, Some(elements)) = (told.operation, &told.elements) {
+            if let (Operation::Get { .. }, Some(elements)) = (line.operation, &line.elements) {
                 history.set_elements(op, elements.clone().into());
             }
-            if matches!(told.operation, Operation::List | Operation::ReadAll) {
-                let whole = told.operation == Operation::ReadAll;
+            if matches!(line.operation, Operation::List | Operation::ReadAll) {
+                let whole = line.operation == Operation::ReadAll;
                 let item = |(key, value, version): &(KeyId, Value, i64)| Item {
                     key: *key,
                     value: whole.then_some(*value),
                     version: whole.then(|| self.stamp(*version)),
-                    elements: told.elements.clone().filter(|_| whole).map(Into::into),
+                    elements: line.elements.clone().filter(|_| whole).map(Into::into),
                 };
-                history.set_contents(op, told.finds.iter().map(item).collect());
+                history.set_contents(op, line.finds.iter().map(item).collect());
             }
         }
         history
@@ -418,7 +418,7 @@ impl Story {
     /// Shows `look` the evidence.
     pub(super) fn evidence<T>(&self, look: impl FnOnce(&Evidence<'_>) -> T) -> T {
         let history = self.history();
-        let ended_at = self.told.iter().filter_map(|told| told.completed).map(|(at, _)| at).max();
+        let ended_at = self.lines.iter().filter_map(|line| line.completed).map(|(at, _)| at).max();
         look(&Evidence {
             config: &self.config,
             history: &history,

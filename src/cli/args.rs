@@ -12,7 +12,9 @@ use clap_complete::Shell;
 use crate::cli::run::window::WindowArg;
 use crate::cli::seeds::{Seeds, SeedsOrCount};
 use crate::experiment::charts::Chart;
+use crate::foreign::{HistoryFormat, NilMeans};
 use crate::fuzz::identity::Shard;
+use crate::linearizability::{self, Model};
 use crate::named::Named;
 use crate::property::Property;
 use crate::rng::Probability;
@@ -88,6 +90,15 @@ pub(super) enum Command {
                       scenario."
     )]
     Diff(DiffArgs),
+    /// Say whether recorded histories are linearizable
+    #[command(
+        after_help = "A history is linearizable if one copy of the data could have given its \
+                      answers. An operation whose outcome is unknown may have happened at any time \
+                      after its call, or never.\n\
+                      Exit status: 0 all are valid; 1 some are invalid; 2 bad usage, or some \
+                      history cannot be read; 3 of some it is unknown, and none is invalid."
+    )]
+    Check(CheckArgs),
     /// Show what the settings of a scenario promise, on what condition, and why
     #[command(after_help = "Exit status: 0, or 2 for bad usage or a bad scenario.")]
     Promises(PromisesArgs),
@@ -405,6 +416,52 @@ pub(super) struct DiffArgs {
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub(super) sets: Vec<String>,
     /// Print one JSON document to standard output
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// One of the names of an enum.
+fn named<E: Named + Send + Sync>() -> impl TypedValueParser<Value = E> {
+    let names = E::all().map(Named::name).collect::<Vec<_>>();
+    PossibleValuesParser::new(names).try_map(|name| E::by_name(&name).ok_or("no such name"))
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// Histories, and folders to look in for histories
+    ///
+    /// Jepsen's EDN and log lines, Porcupine's logs of a key-value store, and history.jsonl as
+    /// `run` writes it.
+    #[arg(required = true, value_name = "HISTORY", value_hint = ValueHint::AnyPath)]
+    pub(super) histories: Vec<PathBuf>,
+    /// What the history is a history of [default: kv for porcupine and jsonl; of the others the
+    /// first operation decides]
+    ///
+    /// Where that reads, writes or compares, it is cas-register; where it acquires or releases,
+    /// mutex; else kv.
+    #[arg(long, value_name = "MODEL", value_parser = named::<Model>())]
+    pub(super) model: Option<Model>,
+    /// What the register, or every key, holds at the start
+    ///
+    /// As the format writes values. A key that does not exist holds nil.
+    #[arg(long, value_name = "VALUE", default_value = "nil", allow_hyphen_values = true)]
+    pub(super) init: String,
+    /// What a read of nil says [default: unknown for registers in EDN, else initial]
+    ///
+    /// Either nothing, or that the register holds what it held at the start, or that the key does
+    /// not exist.
+    #[arg(long, value_name = "MEANING", value_parser = named::<NilMeans>())]
+    pub(super) nil: Option<NilMeans>,
+    /// The format of the histories [default: it is found out]
+    #[arg(long, value_name = "FORMAT", value_parser = named::<HistoryFormat>())]
+    pub(super) format: Option<HistoryFormat>,
+    /// How many steps the search may take before the verdict is unknown
+    #[arg(long, value_name = "N", default_value_t = linearizability::BUDGET)]
+    pub(super) budget: u64,
+    /// Print an order in which the operations of a valid history may have happened
+    #[arg(long)]
+    pub(super) order: bool,
+    /// Print one JSON document, a list with an object for each history that could be read
     #[arg(long)]
     pub(super) json: bool,
 }

@@ -21,6 +21,7 @@ use clap::{CommandFactory as _, Parser as _};
 use crate::scenario::{self, Registry};
 
 mod args;
+mod check;
 mod console;
 mod diff;
 mod exit;
@@ -83,6 +84,7 @@ fn dispatch(command: &Command, env: &mut Environment<'_>) -> Result<Exit, Troubl
         Command::Compare(args) => sweep::compare(args, env),
         Command::Fuzz(args) => fuzz::run(args, env),
         Command::Merge(args) => merge::run(args, env),
+        Command::Check(args) => check::run(args, env),
         Command::Promises(args) => promises::run(args, env),
         Command::List(args) => list::run(args, env),
         Command::Schema => {

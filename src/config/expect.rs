@@ -152,9 +152,9 @@ pub struct ExpectedState {
     pub role: Option<ExpectedRole>,
     /// The node's term.
     pub term: Option<u64>,
-    /// Whom the node takes for the leader.
+    /// The node that it takes for the leader.
     pub leader: Expected<NodeId>,
-    /// Whom the node waits for to lead, while it knows of no leader.
+    /// The node that it waits for to lead, while it knows of no leader.
     pub awaits: Expected<NodeId>,
     /// The nodes to which the network blocks its messages, lowest id first.
     pub blocked: Option<Vec<NodeId>>,

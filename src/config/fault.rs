@@ -1,4 +1,4 @@
-//! Faults: what goes wrong in a run, when, for how long and to whom.
+//! Faults: what goes wrong in a run, when, for how long, and where.
 
 use crate::id::{ClientId, FaultId, NodeId};
 use crate::rng::Probability;

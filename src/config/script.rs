@@ -1,4 +1,4 @@
-//! Operations at exact times, and what their clients must be told.
+//! Operations at exact times, and the answers that their clients must get.
 
 use super::expect::{Expected, ExpectedStatus};
 use super::workload::RetryPolicy;
@@ -21,15 +21,15 @@ pub struct ScriptedOperation {
     pub client: ClientId,
     /// What is asked.
     pub operation: Operation,
-    /// Whom: `None` looks for the leader.
+    /// The node to ask; `None`: the client looks for the leader.
     pub node: Option<NodeId>,
     /// How it is given up and tried again.
     pub retry: RetryPolicy,
-    /// What the client must be told; empty for anything.
+    /// The answer that the client must get; without parts, any.
     pub expect: Answer,
 }
 
-/// What a client must be told. Each part that says anything must hold.
+/// The answer that a client must get. Each part that is set must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
     /// Whether it completed ok, failed, or its outcome is unknown.

@@ -9,7 +9,7 @@ use super::{Bounds, Clock, Cluster, Config, Disk, EventOrder, Expect, Link, Link
 
 impl Config {
     /// Nodes of which the first leads, with exact clocks and without delays, for a second and a
-    /// second to settle; nobody asks for anything, and nothing goes wrong.
+    /// second to settle; no client invokes anything, and nothing goes wrong.
     pub(crate) fn quiet(nodes: u16) -> Self {
         let none = Distribution::Constant(Span::ZERO);
         let link = Link {

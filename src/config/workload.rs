@@ -91,7 +91,7 @@ impl Mix {
     }
 }
 
-/// Whom a read asks; writes always look for the leader.
+/// The node that a read asks; writes always look for the leader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadFrom {
     /// The node that the client believes to lead.

@@ -24,7 +24,7 @@ struct BrokenProperty {
     property: Property,
     /// Its place among the writes that are followed.
     write: usize,
-    asked: Symptom,
+    symptom: Symptom,
 }
 
 /// How the write at fault shows.
@@ -95,17 +95,18 @@ pub(super) fn find<P: Protocol>(
                 if property == Property::Convergence {
                     witness.summary += &fate::of_write(write_events, config);
                 }
-                let how = match question.asked {
+                let how = match question.symptom {
                     Symptom::MissedBy(read) => missed(config, finished, write, write_events, read)
                         .map(|missed| {
                             witness.summary += &format!(". {}", missed.text);
                             missed.mechanism
                         }),
-                    Symptom::Lost => told(write.cause(write_events, finished).mechanism),
+                    Symptom::Lost => explained(write.cause(write_events, finished).mechanism),
                     Symptom::LackedBy(node) => lacking(write_events, write.subject(finished), node),
-                    Symptom::CameBack => {
-                        told(came_back(write_events, write.cause(write_events, finished).mechanism))
-                    }
+                    Symptom::CameBack => explained(came_back(
+                        write_events,
+                        write.cause(write_events, finished).mechanism,
+                    )),
                 };
                 report.mechanism = how;
             }
@@ -114,7 +115,7 @@ pub(super) fn find<P: Protocol>(
     }
 }
 
-fn told(how: Mechanism) -> Option<Mechanism> {
+fn explained(how: Mechanism) -> Option<Mechanism> {
     (how != Mechanism::Unexplained).then_some(how)
 }
 
@@ -135,10 +136,14 @@ impl FollowedWrites {
         let mut followed = Self { writes, lost, all_lost, questions: Vec::new() };
         for report in checks.iter().filter(asked_for) {
             if let Verdict::Invalid(witness) = &report.verdict
-                && let Some((write, asked)) = question(report, witness, finished)
+                && let Some((write, symptom)) = question(report, witness, finished)
             {
                 let write = losses::add(&mut followed.writes, write);
-                followed.questions.push(BrokenProperty { property: report.property, write, asked });
+                followed.questions.push(BrokenProperty {
+                    property: report.property,
+                    write,
+                    symptom,
+                });
             }
         }
         followed

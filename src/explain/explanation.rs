@@ -22,7 +22,7 @@ use super::missed::missed;
 use super::narrator;
 use super::story::{Gone, Story};
 
-/// How many writes are told in full; the rest are counted.
+/// How many writes get a story; the rest are counted.
 const MOST_TOLD: usize = 3;
 
 /// Which writes to explain.
@@ -34,7 +34,7 @@ pub enum Question {
     Write(String),
 }
 
-/// What became of the writes that were asked for.
+/// What became of the writes in question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     /// The seed.
@@ -69,7 +69,7 @@ pub struct Discarded {
     /// How often each mechanism was the reason; together fewer than `count` where there are more
     /// than [`super::MOST_FOLLOWED`].
     pub mechanisms: Vec<(Mechanism, u64)>,
-    /// The first few, each with what was asked and by whom.
+    /// The first few, each as `put city=Raleigh by c1`.
     pub first: Vec<(OpId, String)>,
 }
 
@@ -93,7 +93,7 @@ pub struct BrokenRead {
 /// No client made the write in question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoSuchWrite {
-    /// What was asked for.
+    /// The write in question, as given.
     pub wanted: String,
     /// A write that may be meant.
     pub near: Option<String>,
@@ -101,7 +101,7 @@ pub struct NoSuchWrite {
     pub examples: Vec<String>,
 }
 
-/// Runs the scenario under `seed` and tells what became of the writes in question.
+/// Runs the scenario under `seed` and explains what became of the writes in question.
 ///
 /// # Errors
 ///
@@ -123,9 +123,9 @@ pub fn explain<P: Protocol>(
         Some((discarded, all)) => (discarded, Some(all)),
         None => (Vec::new(), None),
     };
-    let asked_for = match question {
+    let wanted = match question {
         Question::Lost => Vec::new(),
-        Question::Write(wanted) => find(&finished.history, wanted)?,
+        Question::Write(write) => find(&finished.history, write)?,
     };
     let lost_count = lost.len();
     let call = |write: &FollowedWrite| words::call_by(names, finished.history.entry(write.op));
@@ -133,8 +133,8 @@ pub fn explain<P: Protocol>(
     let mut writes = lost;
     writes.extend(discarded);
     let gone = writes.len();
-    let told = asked_for.iter().take(MOST_TOLD);
-    let mut places: Vec<usize> = told.map(|write| place_of(&mut writes, gone, write)).collect();
+    let some = wanted.iter().take(MOST_TOLD);
+    let mut places: Vec<usize> = some.map(|write| place_of(&mut writes, gone, write)).collect();
     let broken = match question {
         Question::Lost => broken_reads(&checks, &finished.history),
         Question::Write(_) => Vec::new(),
@@ -154,16 +154,16 @@ pub fn explain<P: Protocol>(
     if *question == Question::Lost {
         places = first_by_mechanism(&causes, lost_count);
     }
-    let told = places.into_iter().map(|place| {
+    let story = |place: usize| {
         let fate = if place < lost_count { Gone::Lost } else { Gone::Discarded };
         let gone = causes.get(place).map(|cause| (fate, *cause));
         narrator::tell(config, &finished, &writes[place], &seen[place], gone)
-    });
-    let stories: Vec<Story> = told.collect();
+    };
+    let stories: Vec<Story> = places.into_iter().map(story).collect();
     let candidates = match question {
         Question::Lost if all_lost == 0 => all_discarded.unwrap_or(0),
         Question::Lost => all_lost,
-        Question::Write(_) => asked_for.len() as u64,
+        Question::Write(_) => wanted.len() as u64,
     };
     let reads = broken.into_iter().zip(missing);
     let reads = reads.map(|(read, place)| read.explain(config, &finished, &seen[place])).collect();

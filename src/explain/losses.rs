@@ -79,8 +79,8 @@ pub(super) fn written(history: &History, writes: &[(OpId, KeyId)]) -> Vec<Follow
             Some(Access::Remove) | None => WatchedEffect::Remove,
             Some(Access::Read(_)) => unreachable!("a read is not followed"),
         };
-        let asked = Some((*op, history.entry(*op).invoked_at));
-        let target = WatchedWrite { op: asked, key: *key, versions, effect, reads: Vec::new() };
+        let op_at = Some((*op, history.entry(*op).invoked_at));
+        let target = WatchedWrite { op: op_at, key: *key, versions, effect, reads: Vec::new() };
         FollowedWrite { op: *op, target }
     };
     writes.iter().map(one).collect()
@@ -113,7 +113,7 @@ pub(super) fn lost(config: &Config, finished: &Finished) -> (Vec<FollowedWrite>,
 }
 
 /// The discarded writes of a run, up to [`MOST_FOLLOWED`], and how many there are; `None` where
-/// nobody can tell.
+/// that is unknown.
 pub(super) fn discarded(config: &Config, finished: &Finished) -> Option<(Vec<FollowedWrite>, u64)> {
     let history = &finished.history;
     let discarded = check::discarded_writes(&run::evidence(config, finished))?;

@@ -5,12 +5,6 @@
 //! node was down), or it had dropped the write or restarted without it, or it still led although it
 //! had been deposed. For a read of several replicas the question is asked of each counted replica,
 //! at the time of its own reply.
-//!
-//! What became of the write later is no reason for an answer that was given before. The node may
-//! not have got it yet (it was on its way, lost, blocked, or came while the node was down), may
-//! have dropped it or started again without it, or may have led still, deposed without having heard
-//! of it. Of a read of several replicas it is asked of each that was counted, as it was when it
-//! said what it holds.
 
 use crate::check::{Mechanism, words};
 use crate::config::Config;
@@ -203,7 +197,7 @@ impl Observer<'_> {
 
     /// What had become of the last message that carried the write to the node.
     fn not_yet(&self, node: NodeId, before: &[WriteEvent]) -> String {
-        let told = before.iter().rev().find_map(|event| {
+        let last = before.iter().rev().find_map(|event| {
             let WriteEvent { at, node: on, what, .. } = *event;
             let what = match what {
                 WriteEventKind::Delivered { from, relation: Relation::Carries } if on == node => {
@@ -225,6 +219,6 @@ impl Observer<'_> {
             };
             Some(what)
         });
-        told.unwrap_or_else(|| "nobody had sent it that write yet".to_owned())
+        last.unwrap_or_else(|| "nobody had sent it that write yet".to_owned())
     }
 }

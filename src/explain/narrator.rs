@@ -41,7 +41,7 @@ pub(super) fn tell(
         writers: Writers::of(&run.history),
         steps: Vec::new(),
         held: NodeSet::EMPTY,
-        told: BTreeSet::new(),
+        seen: BTreeSet::new(),
         led: None,
         passages: BTreeMap::new(),
         left_out: 0,
@@ -99,9 +99,9 @@ struct Narrator<'a> {
     steps: Vec<StoryStep>,
     /// The nodes that are up and have it.
     held: NodeSet,
-    /// What is told once.
-    told: BTreeSet<(StepKind, NodeId, NodeId)>,
-    /// Who led last, and whether that node had the write, as told.
+    /// The kinds of step that the story has already, by the nodes in them.
+    seen: BTreeSet<(StepKind, NodeId, NodeId)>,
+    /// The last leader in the story, and whether it had the write.
     led: Option<(NodeId, bool)>,
     /// What became of the last message of each leg.
     passages: BTreeMap<Leg, Passage>,
@@ -120,7 +120,7 @@ impl Narrator<'_> {
 
     /// Whether this is the first such step of these nodes. Later ones are only counted.
     fn once(&mut self, kind: StepKind, of: NodeId, with: NodeId) -> bool {
-        let first = self.told.insert((kind, of, with));
+        let first = self.seen.insert((kind, of, with));
         self.left_out += u64::from(!first);
         first
     }
@@ -193,7 +193,7 @@ impl Narrator<'_> {
         }
         match (relation, passage) {
             (Relation::Carries, _) => sends.entry(from).or_default().push((to, passage)),
-            // That it arrives is what is told.
+            // The story has its arrival instead.
             (Relation::Acknowledges, Passage::Travels | Passage::Held(_)) => {}
             (Relation::Acknowledges, Passage::Lost | Passage::Blocked(_)) => {
                 let how = passage.text(self.config, self.names);
@@ -370,8 +370,8 @@ impl Narrator<'_> {
         )
     }
 
-    /// A node began to lead. After the last copy has ended, only the first leader without the write
-    /// is told.
+    /// A node began to lead. After the end of the last copy, only the first leader without the
+    /// write has a step.
     fn leads(&mut self, led: &Leadership, ended: Option<Time>) {
         let has_it = self.held.contains(led.node);
         let is_over = ended.is_none_or(|ended| led.from > ended);

@@ -12,7 +12,7 @@ use crate::time::Time;
 pub struct Story {
     /// The operation in the history.
     pub operation: OpId,
-    /// What was asked, and by whom: `put city=Raleigh by c1`.
+    /// The operation and its client: `put city=Raleigh by c1`.
     pub call: String,
     /// What became of the operation.
     pub status: Status,
@@ -20,13 +20,13 @@ pub struct Story {
     pub version: Option<Version>,
     /// Whether it was lost, or discarded; `None` when it was neither.
     pub fate: Option<Gone>,
-    /// How that came; `None` when it was neither.
+    /// How it was lost or discarded; `None` when it was neither.
     pub mechanism: Option<Mechanism>,
     /// The node whose copy's end made the loss certain, and when.
     pub decisive: Option<(NodeId, Time)>,
     /// What happened, in order.
     pub steps: Vec<StoryStep>,
-    /// How many repeated or lesser steps are not told.
+    /// How many repeated or lesser steps are left out.
     pub left_out: u64,
 }
 
@@ -45,7 +45,7 @@ pub enum Gone {
 pub struct StoryStep {
     /// When.
     pub at: Time,
-    /// The nodes or the client that did it; nobody for the end of the run.
+    /// The nodes or the client that did it; empty for the end of the run.
     pub who: Vec<String>,
     /// What kind of step it is.
     pub kind: StepKind,
@@ -57,7 +57,7 @@ pub struct StoryStep {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum StepKind {
-    /// A client asked for it.
+    /// A client invoked it.
     Invoked,
     /// A node took it from the client and stamped it.
     Accepted,

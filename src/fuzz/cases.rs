@@ -5,7 +5,7 @@
 //!
 //! While a campaign runs, its cases are in `unfinished-FINGERPRINT.jsonl`, in the order in which
 //! they were done. Each is appended by one write as soon as it is done, so an interruption loses
-//! only the runs in flight. The file is locked. Only the places of the lines are held in memory.
+//! only the runs under way. The file is locked. Only the places of the lines are held in memory.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};

@@ -174,7 +174,7 @@ fn bits(states: NodeStates) -> u8 {
     states.iter().fold(0, |all, state| all | 1 << state as u8)
 }
 
-/// How often faults of one kind struck.
+/// How often faults of one kind started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Impacts {
     /// In all.
@@ -235,7 +235,7 @@ impl Coverage {
         }
     }
 
-    /// The kinds of fault that struck, in the order of [`FaultAction::KINDS`].
+    /// The kinds of fault that started, in the order of [`FaultAction::KINDS`].
     pub fn impacts(&self) -> impl Iterator<Item = (&'static str, &Impacts)> {
         FaultAction::KINDS.into_iter().zip(&self.impacts).filter(|(_, impacts)| impacts.all > 0)
     }

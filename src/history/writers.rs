@@ -287,7 +287,7 @@ mod tests {
     }
 
     /// Invokes, gives a version, and completes.
-    fn told(history: &mut History, operation: Operation, stamp: i64, status: Status) -> OpId {
+    fn record(history: &mut History, operation: Operation, stamp: i64, status: Status) -> OpId {
         let at = Time::ZERO;
         let op = history.invoke(at, at, Process::first(ClientId(0)), operation);
         history.accept(op, version(stamp));
@@ -305,9 +305,9 @@ mod tests {
     fn writes_of_one_version_are_told_apart_by_the_operation_that_the_value_carries() {
         let mut history = History::default();
         let (first, second) = (Value::text(0), Value::text(1));
-        let a = told(&mut history, put(first), 7, Status::Ok);
-        let b = told(&mut history, put(second), 7, Status::Ok);
-        let c = told(&mut history, put(first), 7, Status::Ok);
+        let a = record(&mut history, put(first), 7, Status::Ok);
+        let b = record(&mut history, put(second), 7, Status::Ok);
+        let c = record(&mut history, put(first), 7, Status::Ok);
         let writers = Writers::of(&history);
         let writer = |value: Value| writers.writer(KEY, Some(value), version(7));
         assert_eq!(writer(first.written_by(a)), Some(a));
@@ -331,11 +331,11 @@ mod tests {
         let mut history = History::default();
         let text = Value::text(0);
         let append = Operation::Append { key: KEY, value: text, quorum: None };
-        let appended = told(&mut history, append, 5, Status::Ok);
-        let before = told(&mut history, put(text), 6, Status::Ok);
+        let appended = record(&mut history, append, 5, Status::Ok);
+        let before = record(&mut history, put(text), 6, Status::Ok);
         let get = Operation::Get { key: KEY, quorum: None };
-        let read = told(&mut history, get, 6, Status::Ok);
-        let after = told(&mut history, put(text), 6, Status::Ok);
+        let read = record(&mut history, get, 6, Status::Ok);
+        let after = record(&mut history, put(text), 6, Status::Ok);
         let writers = Writers::of(&history);
         let read = history.entry(read);
         assert_eq!(writers.writer(KEY, Some(text), version(6)), Some(after));
@@ -350,10 +350,10 @@ mod tests {
     fn what_a_text_may_be_is_told_by_its_version_and_by_when_it_was_written_over() {
         let mut history = History::default();
         let text = Value::text(0);
-        let a = told(&mut history, put(text), 7, Status::Ok);
-        let b = told(&mut history, put(text), 8, Status::Ok);
-        let over = told(&mut history, put(Value::text(1)), 9, Status::Ok);
-        let later = told(&mut history, put(text), 10, Status::Ok);
+        let a = record(&mut history, put(text), 7, Status::Ok);
+        let b = record(&mut history, put(text), 8, Status::Ok);
+        let over = record(&mut history, put(Value::text(1)), 9, Status::Ok);
+        let later = record(&mut history, put(text), 10, Status::Ok);
         let writers = Writers::of(&history);
         let of =
             |value, at| -> Vec<OpId> { writers.candidates_of(KEY, value, version(at)).collect() };
@@ -368,8 +368,9 @@ mod tests {
     #[test]
     fn a_made_value_tells_its_operation_by_itself() {
         let mut history = History::default();
-        let of_client = told(&mut history, put(Value::made(ClientId(0), 5)), 1, Status::Ok);
-        let arrival = told(&mut history, put(Value::made(ClientId::ARRIVALS, 2)), 2, Status::Info);
+        let of_client = record(&mut history, put(Value::made(ClientId(0), 5)), 1, Status::Ok);
+        let arrival =
+            record(&mut history, put(Value::made(ClientId::ARRIVALS, 2)), 2, Status::Info);
         let writers = Writers::of(&history);
         let writer =
             |client, index| writers.writer(KEY, Some(Value::made(client, index)), version(99));
@@ -382,9 +383,9 @@ mod tests {
     fn a_removal_is_told_by_its_version_and_proves_as_little_as_it_can() {
         let mut history = History::default();
         let delete = Operation::Delete { key: KEY, quorum: None };
-        told(&mut history, put(Value::text(0)), 7, Status::Ok);
-        let pending = told(&mut history, delete, 7, Status::Pending);
-        told(&mut history, delete, 7, Status::Ok);
+        record(&mut history, put(Value::text(0)), 7, Status::Ok);
+        let pending = record(&mut history, delete, 7, Status::Pending);
+        record(&mut history, delete, 7, Status::Ok);
         let clear =
             history.invoke(Time::ZERO, Time::ZERO, Process::first(ClientId(0)), Operation::Clear);
         history.accept_clear(clear, KEY, version(8));

@@ -328,7 +328,7 @@ impl<P: Protocol> Harness<P> {
         self.links.get(&(from, to)).into_iter().flatten()
     }
 
-    /// What the client was told, in order.
+    /// The replies to the client, in order.
     #[must_use]
     pub fn replies(&self) -> &[(RequestId, Reply)] {
         &self.replies

@@ -22,7 +22,7 @@ pub enum Input<P: Protocol> {
     /// and not reliably: a refusal can be lost on its way back, and a process that hangs refuses
     /// nothing. A protocol may ignore it.
     Refused {
-        /// Whom the message was for.
+        /// The receiver of the message.
         to: NodeId,
     },
     /// A client's request.

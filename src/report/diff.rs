@@ -54,14 +54,14 @@ pub fn text(compared: &Compared<'_>) -> String {
     let Some(parting) = compared.parting else {
         return format!("{head}\nThe two runs are the same, event by event.\n");
     };
-    let at = parting.sides.iter().flatten().map(|side| side.told.at).min();
+    let at = parting.sides.iter().flatten().map(|side| side.event.at).min();
     let at = at.map_or_else(String::new, |at| format!(", at {}", moment(at)));
     let mut out = format!("{head}\nThey part in event {}{at}.\n\n", parting.event + 1);
-    for told in &parting.before {
-        out.push_str(&format!("  both    {}\n", told.line));
+    for event in &parting.before {
+        out.push_str(&format!("  both    {}\n", event.line));
     }
     for (name, side) in ["first ", "second"].into_iter().zip(&parting.sides) {
-        let line = side.as_ref().map_or("(the run had ended)", |side| side.told.line.as_str());
+        let line = side.as_ref().map_or("(the run had ended)", |side| side.event.line.as_str());
         out.push_str(&format!("  {name}  {line}\n"));
     }
     out.push_str(&format!("\n{}\n", wrap(&why(compared), 0)));
@@ -91,8 +91,8 @@ fn causes_text(name: &str, side: &Side) -> String {
         return String::new();
     }
     let mut out = format!("\nWhat led to it in {name}, from the root:\n");
-    for (place, told) in side.causes.iter().enumerate().rev() {
-        out.push_str(&format!("          {}\n", told.line));
+    for (place, event) in side.causes.iter().enumerate().rev() {
+        out.push_str(&format!("          {}\n", event.line));
         if place + 1 == side.causes.len() && side.causes_left_out > 0 {
             let more = counted(side.causes_left_out as u64, "event");
             out.push_str(&format!("          ... {more} between\n"));
@@ -124,8 +124,8 @@ fn why(compared: &Compared<'_>) -> String {
     for (name, side) in ["first", "second"].into_iter().zip(&parting.sides) {
         let Some(side) = side else { continue };
         let other = if name == "first" { "second" } else { "first" };
-        let told = match side.in_the_other {
-            Some(at) if at == side.told.at => {
+        let sentence = match side.in_the_other {
+            Some(at) if at == side.event.at => {
                 format!("the event of the {name} run comes in the {other} too, at the same time")
             }
             Some(at) => format!("the event of the {name} run comes in the {other} at {at} s"),
@@ -133,7 +133,7 @@ fn why(compared: &Compared<'_>) -> String {
             None if parting.cause.is_none() => continue,
             None => format!("the event of the {name} run never comes in the {other}"),
         };
-        sentences.push(told);
+        sentences.push(sentence);
     }
     sentences.push(source);
     format!("{}.", sentences.join("; "))
@@ -151,12 +151,12 @@ pub fn document(compared: &Compared<'_>) -> Value {
         })
     };
     let parting = compared.parting;
-    let at = parting.and_then(|p| p.sides.iter().flatten().map(|side| side.told.at.nanos()).min());
+    let at = parting.and_then(|p| p.sides.iter().flatten().map(|side| side.event.at.nanos()).min());
     let side = |side: &Option<Side>| {
         side.as_ref().map(|side| {
             json!({
-                "event": told(&side.told),
-                "causes": side.causes.iter().map(told).collect::<Value>(),
+                "event": traced(&side.event),
+                "causes": side.causes.iter().map(traced).collect::<Value>(),
                 "causes_left_out": side.causes_left_out,
                 "in_the_other_at_ns": side.in_the_other.map(crate::time::Time::nanos),
             })
@@ -164,21 +164,21 @@ pub fn document(compared: &Compared<'_>) -> Value {
     };
     let cause = parting
         .and_then(|parting| parting.cause.as_ref())
-        .map(|cause| json!({ "event": told(&cause.event), "did_alone": cause.did_alone }));
+        .map(|cause| json!({ "event": traced(&cause.event), "did_alone": cause.did_alone }));
     json!({
         "scenario": compared.scenario,
         "same": parting.is_none(),
         "runs": compared.contenders.iter().map(contender).collect::<Value>(),
         "event": parting.map(|parting| parting.event),
         "at_ns": at,
-        "before": parting.map(|parting| parting.before.iter().map(told).collect::<Value>()),
+        "before": parting.map(|parting| parting.before.iter().map(traced).collect::<Value>()),
         "sides": parting.map(|parting| parting.sides.iter().map(side).collect::<Vec<_>>()),
         "cause": cause,
         "why": parting.map(|_| why(compared)),
     })
 }
 
-fn told(event: &TracedEvent) -> Value {
+fn traced(event: &TracedEvent) -> Value {
     json!({
         "event": event.event,
         "at_ns": event.at.nanos(),

@@ -9,7 +9,7 @@
 //! - `fate` is `lost`, `discarded` or null; if it is null, so are `mechanism`, `phrase` and
 //!   `decisive`.
 //! - `discarded` is null if it is not known.
-//! - `untold` is how many more writes were asked for.
+//! - `untold` is how many more writes were in question.
 
 use serde_json::{Map, Value, json};
 

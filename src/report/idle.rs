@@ -6,7 +6,7 @@ use crate::metrics::Impact;
 use crate::names::Names;
 use crate::report::layout::moment;
 
-/// A line for each strike that hit nobody, in order of time.
+/// A line for each fault that hit nobody, in order of time.
 pub(super) fn idle_faults(config: &Config, names: &Names, impacts: &[Impact]) -> Vec<String> {
     let line = |impact: &Impact| {
         let name = names.fault(impact.fault);

@@ -17,6 +17,7 @@ use crate::property::Incident;
 use crate::run::{Expectation, RunResult, RunVerdict};
 use crate::time::{Span, Time};
 
+pub mod check;
 pub mod diff;
 pub mod explain;
 pub mod files;

@@ -68,7 +68,7 @@ impl Recording {
         (lines.next().unwrap_or_default(), lines.collect())
     }
 
-    fn told(&self, event: usize) -> TracedEvent {
+    fn traced(&self, event: usize) -> TracedEvent {
         let (line, did) = self.lines(event);
         let at = self.steps[event].0;
         // What comes too late to do anything has no line in the trace.
@@ -87,7 +87,7 @@ impl Recording {
     }
 }
 
-/// An event as the trace tells it.
+/// An event as the trace shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TracedEvent {
     /// Its place among the events of the run, counted from 0.
@@ -117,7 +117,7 @@ pub struct Parting {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Side {
     /// The event.
-    pub told: TracedEvent,
+    pub event: TracedEvent,
     /// What led to it, the nearest first; at most a few, with the root at the end.
     pub causes: Vec<TracedEvent>,
     /// How many causes are not shown between the last two.
@@ -151,11 +151,11 @@ pub fn compare(first: &Recording, second: &Recording) -> Option<Parting> {
     if steps == [None, None] {
         return None;
     }
-    let before = (event.saturating_sub(BEFORE)..event).map(|event| first.told(event)).collect();
+    let before = (event.saturating_sub(BEFORE)..event).map(|event| first.traced(event)).collect();
     let sides = [side(event, first, second), side(event, second, first)];
     let parents = [first, second].map(|run| run.parents.get(event).copied().flatten());
     let cause = parents.into_iter().flatten().max().map(|parent| {
-        let (here, there) = (first.told(parent), second.told(parent));
+        let (here, there) = (first.traced(parent), second.traced(parent));
         let alone = |mine: &[String], other: &[String]| {
             mine.iter().filter(|line| !other.contains(line)).cloned().collect()
         };
@@ -167,7 +167,7 @@ pub fn compare(first: &Recording, second: &Recording) -> Option<Parting> {
 
 fn side(event: usize, run: &Recording, other: &Recording) -> Option<Side> {
     run.steps.get(event)?;
-    let told = run.told(event);
+    let traced = run.traced(event);
     let mut causes = run.causes(event);
     let mut causes_left_out = 0;
     if causes.len() > MOST_CAUSES {
@@ -176,12 +176,12 @@ fn side(event: usize, run: &Recording, other: &Recording) -> Option<Side> {
     }
     let content = |line: &str| line.trim_start().split_once(' ').map(|(_, rest)| rest.to_owned());
     let same = |place: &usize| {
-        content(other.lines(*place).0) == content(&told.line)
+        content(other.lines(*place).0) == content(&traced.line)
             && other.parents[*place] == run.parents[event]
     };
     let in_the_other = (event..other.events()).find(same).map(|place| other.steps[place].0);
-    let causes = causes.into_iter().map(|cause| run.told(cause)).collect();
-    Some(Side { told, causes, causes_left_out, in_the_other })
+    let causes = causes.into_iter().map(|cause| run.traced(cause)).collect();
+    Some(Side { event: traced, causes, causes_left_out, in_the_other })
 }
 
 #[cfg(test)]
@@ -218,7 +218,7 @@ mod tests {
         let parting = compare(&first, &second).unwrap();
         assert_eq!((parting.event, parting.before.len()), (1, 1));
         let [Some(a), Some(b)] = &parting.sides else { panic!("both go on") };
-        assert_eq!((a.told.line.as_str(), b.told.line.as_str()), ("5 n2 deliver", "6 x y"));
+        assert_eq!((a.event.line.as_str(), b.event.line.as_str()), ("5 n2 deliver", "6 x y"));
         assert_eq!(a.in_the_other, Some(Time::from_nanos(9)));
         assert_eq!(b.in_the_other, Some(Time::from_nanos(6)));
         assert_eq!((a.causes.len(), a.causes[0].line.as_str()), (1, "1 n1 request"));

@@ -86,7 +86,7 @@ fn expectation(name: String, expected: &str, found: &str) -> Expectation {
     judged(name, expected == found, found)
 }
 
-/// An expectation that is met or not; what was found is told if it is not.
+/// An expectation; `found` is kept only if it is not met.
 fn judged(name: String, met: bool, found: &str) -> Expectation {
     let found = if met { String::new() } else { found.to_owned() };
     Expectation { name, met, found, demanded_of: None }
@@ -136,7 +136,7 @@ fn value_text(value: Option<Value>, names: &Names) -> String {
     value.map_or_else(|| "absent".to_owned(), |value| names.value(value))
 }
 
-/// Compares each part of what a client must be told.
+/// Compares each part of the answer that a client must get.
 fn answer(
     scripted: &ScriptedOperation,
     op: Option<OpId>,
@@ -158,7 +158,7 @@ fn answer(
         all.push(expectation(format!("{id} {what} = {wanted}"), wanted, found));
     };
     if let Some(status) = expect.status {
-        // Why it failed is told only where it should not have.
+        // The reason of a failure is shown only if it was not expected.
         let (wanted, found) = (status.name(), entry.status.name());
         compare("status", wanted, if wanted == found { wanted } else { &reason });
     }

@@ -70,7 +70,7 @@ pub struct RunResult {
     pub leaderships: Vec<Leadership>,
     /// Every start of a node from its write-ahead log, in order of time.
     pub recoveries: Vec<Recovery>,
-    /// Every fault that struck, in order of time.
+    /// The impact of every fault that started, in order of time.
     pub impacts: Vec<Impact>,
     /// Everything that may void a promise: what happened to which node or link, and when.
     pub incidents: Incidents,

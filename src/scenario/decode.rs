@@ -35,7 +35,7 @@ pub struct TableDecoder<'a> {
     entries: &'a [TreeEntry],
     at: Loc,
     path: String,
-    asked: Vec<String>,
+    read: Vec<String>,
     /// Missing keys, any one of which would do, and the mistake to report.
     missing: Vec<(Vec<String>, Problem)>,
     scope: Scope<'a>,
@@ -62,7 +62,7 @@ impl<'a> TableDecoder<'a> {
             entries,
             at,
             path: path.to_owned(),
-            asked: Vec::new(),
+            read: Vec::new(),
             missing: Vec::new(),
             scope,
         };
@@ -73,9 +73,9 @@ impl<'a> TableDecoder<'a> {
 
     /// Notes unknown and missing keys; whether there were none.
     fn finish(self) -> bool {
-        let known = || self.asked.iter().map(String::as_str);
+        let known = || self.read.iter().map(String::as_str);
         let unknown: Vec<&TreeEntry> =
-            self.entries.iter().filter(|entry| !self.asked.contains(&entry.key)).collect();
+            self.entries.iter().filter(|entry| !self.read.contains(&entry.key)).collect();
         let place = match self.path.replace("[]", "").as_str() {
             "" => "at the top of a scenario".to_owned(),
             path => format!("in `{path}`"),
@@ -140,9 +140,9 @@ impl<'a> TableDecoder<'a> {
     /// The value of `key`, if it is there.
     pub fn get(&mut self, key: &str) -> Option<Element<'a>> {
         let path = self.path_of(key);
-        if !self.asked.iter().any(|asked| asked == key) {
-            self.asked.push(key.to_owned());
-            self.scope.sink.asked(&path);
+        if !self.read.iter().any(|read| read == key) {
+            self.read.push(key.to_owned());
+            self.scope.sink.note_read(&path);
         }
         Some(Element { node: &self.entry(key)?.node, scope: self.scope, path })
     }
@@ -230,8 +230,8 @@ impl<'a> TableDecoder<'a> {
 
     /// Every key with its value, for a table whose keys are not fixed.
     pub fn entries(&mut self) -> Vec<(&'a str, Element<'a>)> {
-        self.scope.sink.asked(&format!("{}.*", self.path));
-        self.asked.extend(self.entries.iter().map(|entry| entry.key.clone()));
+        self.scope.sink.note_read(&format!("{}.*", self.path));
+        self.read.extend(self.entries.iter().map(|entry| entry.key.clone()));
         let element = |entry: &'a TreeEntry| {
             let path = format!("{}.*", self.path);
             (entry.key.as_str(), Element { node: &entry.node, scope: self.scope, path })

@@ -130,7 +130,7 @@ impl Problem {
 #[derive(Debug, Default)]
 pub(super) struct Sink {
     problems: RefCell<Vec<Problem>>,
-    asked: RefCell<Option<BTreeSet<String>>>,
+    read: RefCell<Option<BTreeSet<String>>>,
 }
 
 impl Sink {
@@ -147,20 +147,20 @@ impl Sink {
     #[cfg(test)]
     /// From now on notes the path of every key that is read.
     pub(super) fn record_keys(&self) {
-        *self.asked.borrow_mut() = Some(BTreeSet::new());
+        *self.read.borrow_mut() = Some(BTreeSet::new());
     }
 
     /// Notes that the key at `path` was read, if that is recorded.
-    pub(super) fn asked(&self, path: &str) {
-        if let Some(asked) = self.asked.borrow_mut().as_mut() {
-            asked.insert(path.to_owned());
+    pub(super) fn note_read(&self, path: &str) {
+        if let Some(read) = self.read.borrow_mut().as_mut() {
+            read.insert(path.to_owned());
         }
     }
 
     #[cfg(test)]
     /// The paths noted since [`Sink::record_keys`].
     pub(super) fn into_keys(self) -> BTreeSet<String> {
-        self.asked.into_inner().unwrap_or_default()
+        self.read.into_inner().unwrap_or_default()
     }
 
     /// The mistakes.

@@ -73,7 +73,7 @@ pub trait ConfiguredProtocol: Send + Sync {
         config: &Config,
         names: &Arc<Names>,
         seed: u64,
-        asked: &Question,
+        question: &Question,
     ) -> Result<Explanation, NoSuchWrite>;
     /// Runs it and notes what happens on every node and, with a window, every message of it.
     fn chronicle(
@@ -125,9 +125,9 @@ impl<P: ScenarioProtocol> ConfiguredProtocol for Configured<P> {
         config: &Config,
         names: &Arc<Names>,
         seed: u64,
-        asked: &Question,
+        question: &Question,
     ) -> Result<Explanation, NoSuchWrite> {
-        crate::explain::explain::<P>(config, names, &self.0, seed, asked)
+        crate::explain::explain::<P>(config, names, &self.0, seed, question)
     }
 
     fn chronicle(

@@ -177,7 +177,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::scenario::sections::asked_keys;
+    use crate::scenario::sections::keys_read;
 
     /// The paths of all properties, in the decoder's notation.
     fn properties(root: &Value, schema: &Value, path: &str, into: &mut BTreeSet<String>) {
@@ -219,16 +219,16 @@ mod tests {
             include_str!("../../tests/it/support/maximal/script.toml"),
             include_str!("../../tests/it/support/maximal/faults.toml"),
         ];
-        let asked: BTreeSet<String> =
-            texts.into_iter().flat_map(|text| asked_keys(text, &registry)).collect();
-        let unknown: Vec<&String> = asked.difference(&described).collect();
+        let read: BTreeSet<String> =
+            texts.into_iter().flat_map(|text| keys_read(text, &registry)).collect();
+        let unknown: Vec<&String> = read.difference(&described).collect();
         assert!(unknown.is_empty(), "asked for but not described: {unknown:#?}");
         // The examples do not have every kind of distribution at every key that takes one.
         let is_inside_distribution = |path: &str| {
             path.split(['.', '[']).any(|part| crate::scenario::words::VARIANTS.contains(&part))
         };
         let missing: Vec<&String> =
-            described.difference(&asked).filter(|path| !is_inside_distribution(path)).collect();
+            described.difference(&read).filter(|path| !is_inside_distribution(path)).collect();
         assert!(missing.is_empty(), "described but never asked for: {missing:#?}");
     }
 }

@@ -107,7 +107,7 @@ fn decode_whole(root: &Node, registry: &Registry, sink: &Sink) -> Option<Decoded
 
 /// The paths of all keys that decoding `text` reads; items of an array are `[]`, free keys `*`.
 #[cfg(test)]
-pub(super) fn asked_keys(text: &str, registry: &Registry) -> std::collections::BTreeSet<String> {
+pub(super) fn keys_read(text: &str, registry: &Registry) -> std::collections::BTreeSet<String> {
     let sink = Sink::default();
     sink.record_keys();
     let (decoded, sink) =

@@ -38,7 +38,7 @@ pub struct Finished {
     /// How the run ended.
     pub settlement: Settlement,
     /// How far followers were from the leader when the last write was answered; `None` where none
-    /// was, or nobody led, or nobody asked ([`NoteOptions::last_write`]).
+    /// was, or nobody led, or it was not measured ([`NoteOptions::last_write`]).
     pub last_write: Option<LastWrite>,
     /// Messages by fate.
     pub messages: MessageCounts,
@@ -48,9 +48,9 @@ pub struct Finished {
     pub leaderships: Vec<Leadership>,
     /// Every start of a node from its log, in order of time.
     pub recoveries: Vec<Recovery>,
-    /// Every fault that struck, in order of time.
+    /// The impact of every fault that started, in order of time.
     pub impacts: Vec<Impact>,
-    /// What befell whom that may void a promise.
+    /// The incidents, which may void promises.
     pub incidents: Incidents,
     /// Nodes that are up and never lost their memory.
     pub(crate) survivors: NodeSet,

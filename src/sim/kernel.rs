@@ -31,13 +31,13 @@ pub(crate) struct Kernel<P: Protocol, Q> {
     pub(crate) now: Time,
     /// The draws of the run's seed.
     pub(crate) draws: Draws,
-    /// What clients asked and were told.
+    /// What clients invoked, and the answers.
     pub(crate) history: History,
     /// Messages by fate.
     pub(crate) counts: MessageCounts,
     /// Messages between nodes that are on their way, heartbeats left out.
     pub(crate) in_flight: u64,
-    /// What befell whom that may void a promise.
+    /// The incidents, which may void promises.
     pub(crate) incidents: Incidents,
     /// What is noted besides the outcome.
     pub(crate) notes: RunNotes,

@@ -91,7 +91,7 @@ mod states;
 /// is left over. What an event causes at its own instant is an event of its own, so an instant is
 /// over only when the next event is later, as it is after [`Simulation::step_until`].
 ///
-/// `Q` is the event queue, which has no say in the outcome.
+/// `Q` is the event queue, which does not affect the outcome.
 pub struct Simulation<'a, P: Protocol, Q = CalendarQueue<Event<P>>> {
     config: &'a Config,
     names: &'a Names,
@@ -135,8 +135,8 @@ struct HeldMessage<P: Protocol> {
 }
 
 impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
-    /// A run of `config`, whose ids `names` spells out, and a protocol's `settings` under `seed`, at
-    /// its beginning: the nodes have booted, and no event has been played.
+    /// A run of `config`, whose ids `names` spells out, and a protocol's `settings` under `seed`,
+    /// at its beginning: the nodes have booted, and no event has been played.
     #[must_use]
     pub fn new(
         config: &'a Config,

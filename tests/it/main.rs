@@ -79,6 +79,8 @@ mod fuzz {
     mod faulty;
 }
 
+mod foreign;
+
 /// Scenario files: reading, mistakes, editing.
 mod scenario {
     mod documents;
@@ -88,6 +90,7 @@ mod scenario {
 
 /// The commands as they are called from a shell.
 mod cli {
+    mod check;
     mod explain;
     mod promises;
     mod run;

@@ -29,11 +29,11 @@ pub(in crate::check) fn any_story() -> impl Strategy<Value = Story> {
             let until = at + length * 3;
             free[slot] = until;
             let version = stamp(i, *luck, 0);
-            let told = match kind {
+            let line = match kind {
                 0..5 => story.put(&name, keys[key], &format!("v{i}")).version(version),
                 5 | 6 => {
-                    let told = story.delete(&name, keys[key]);
-                    if luck / 16 % 4 > 0 { told.version(version) } else { told }
+                    let line = story.delete(&name, keys[key]);
+                    if luck / 16 % 4 > 0 { line.version(version) } else { line }
                 }
                 7 if luck / 16 % 2 == 0 => story.clear(&name, &[]),
                 7 => story.clear(&name, &[(keys[key], version)]),
@@ -58,15 +58,15 @@ pub(in crate::check) fn any_story() -> impl Strategy<Value = Story> {
                     Some((None, _)) | None => story.miss(&name, keys[key]),
                 },
             };
-            told.at(at).by(1 + u16::from(*client) % 2);
-            if luck & 0x1000_0000 != 0 && told.version.is_some() {
-                told.attempt(stamp(i, luck.rotate_right(5), 1));
+            line.at(at).by(1 + u16::from(*client) % 2);
+            if luck & 0x1000_0000 != 0 && line.version.is_some() {
+                line.attempt(stamp(i, luck.rotate_right(5), 1));
             }
             match outcome {
-                0 => told.info(until),
-                1 => told.fail(until),
-                2 => told,
-                _ => told.ok(until),
+                0 => line.info(until),
+                1 => line.fail(until),
+                2 => line,
+                _ => line.ok(until),
             };
         }
         for (i, luck) in ends.into_iter().enumerate() {

@@ -294,7 +294,7 @@ impl Reduction<'_, '_> {
         }
     }
 
-    /// The time at which a fault struck, in place of its trigger.
+    /// The time at which a fault started, in place of its trigger.
     fn time_for_trigger(&mut self, place: usize) {
         if !self.document.item("fault", place).iter().any(|(path, _)| path.starts_with("when.")) {
             return;

@@ -172,7 +172,8 @@ impl<'a> ShownLists<'a> {
 
     /// Makes every append of an element that a closed read shows expect what the read shows before
     /// it. Two reads that show different things before one element contradict each other. Nothing
-    /// was there at first. Whether an append expects something now.
+    /// was there at first. Where one operation writes several symbols, which are not known, nothing
+    /// is done. Whether an append expects something now.
     fn precede(
         &self,
         operations: &Operations,
@@ -187,8 +188,9 @@ impl<'a> ShownLists<'a> {
         let mut writes: BTreeMap<u32, Option<OpId>> = BTreeMap::new();
         for (op, step) in part.iter() {
             if let Update::Append(content) | Update::Set(content) = step.change
-                && let Some(symbol) = content.only()
+                && !content.is_absent()
             {
+                let Some(symbol) = content.only() else { return Ok(false) };
                 writes.entry(symbol).and_modify(|write| *write = None).or_insert(Some(*op));
             }
         }

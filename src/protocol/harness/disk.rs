@@ -49,7 +49,7 @@ struct FileBytes {
 pub(super) struct Completion {
     pub(super) ticket: Ticket,
     pub(super) file: File,
-    /// The operation as its completion is told: `synced`, `replaced`, `written`.
+    /// The operation in words when it completes: `synced`, `replaced`, `written`.
     pub(super) verb: &'static str,
     pub(super) result: Result<(), DiskError>,
 }

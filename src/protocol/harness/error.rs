@@ -36,7 +36,7 @@ pub enum StepError {
     NoMessage {
         /// Who would have sent it.
         from: NodeId,
-        /// Whom it would be for.
+        /// The receiver.
         to: NodeId,
         /// How many are on their way.
         waiting: usize,

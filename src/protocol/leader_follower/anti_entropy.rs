@@ -1,5 +1,5 @@
 //! Anti-entropy: replicas compare what they store in the background, and each takes what the other
-//! has newer. What they tell each other: [`crate::protocol::parts::anti_entropy`].
+//! has newer. Their messages: [`crate::protocol::parts::anti_entropy`].
 //!
 //! Every interval a node sends its digests to one peer, to the peers in turn. A node sends only
 //! what is durable: a leader that forgot a write could give its stamp again, or accept a retry of

@@ -83,7 +83,7 @@ impl LeaderFollower {
         }
     }
 
-    /// Tells the leader that this node has a write.
+    /// Acknowledges a write to the leader.
     #[inline]
     pub(super) fn acknowledge(&self, leader: NodeId, version: Version, cx: &mut Cx<'_>) {
         cx.send(leader, Message::Ack { term: self.term(), version });

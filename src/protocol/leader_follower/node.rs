@@ -23,7 +23,7 @@ pub(super) type Cx<'a> = Context<'a, LeaderFollower>;
 pub struct LeaderFollower {
     pub(super) replica: Replica,
     pub(super) replication: Replication,
-    /// Whom this node takes for the leader.
+    /// The node that this one takes for the leader.
     pub(super) leader: Option<NodeId>,
     pub(super) leading: Leading,
     /// Who votes: every node.
@@ -78,7 +78,7 @@ impl LeaderFollower {
         self.replica.config.defects.has(Defect::FollowTheAwaited)
     }
 
-    /// Whom it names to others as the leader.
+    /// The leader that it names to others.
     pub(super) fn named_leader(&self) -> Option<NodeId> {
         match self.leader {
             None if self.follows_the_awaited() => self.awaited(),
@@ -86,7 +86,7 @@ impl LeaderFollower {
         }
     }
 
-    /// Whom it waits for to lead, while it knows of no leader.
+    /// The node that it waits for to lead, while it knows of no leader.
     pub(super) const fn awaited(&self) -> Option<NodeId> {
         match self.candidacy {
             Candidacy::Waiting(awaited) if self.leader.is_none() => awaited,

@@ -1,4 +1,4 @@
-//! Anti-entropy: what two replicas tell each other to find out where they differ.
+//! Anti-entropy: how two replicas find out where they differ.
 //!
 //! One sends a digest of each range of keys; the other answers with its entries of the ranges whose
 //! digests differ from its own; the first takes what is newer there and sends back what is newer

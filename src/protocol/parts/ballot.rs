@@ -1,7 +1,7 @@
 //! A node's term and its vote in it: what Raft calls `currentTerm` and `votedFor` (figure 2).
 //!
 //! A node that forgets them may vote twice in a term, or follow a leader although it has promised
-//! not to, so whoever owns a ballot writes it down before it tells anybody.
+//! not to, so a ballot is durable before any message reveals it.
 
 use crate::id::{NodeId, Term};
 
@@ -26,7 +26,7 @@ impl Ballot {
         self.term
     }
 
-    /// Whom the node has voted for in it.
+    /// The candidate that the node has voted for in it.
     #[must_use]
     pub const fn vote(&self) -> Option<NodeId> {
         self.vote
@@ -77,6 +77,7 @@ mod tests {
                     ballot = Ballot::new(term, Some(candidate));
                     votes.insert(term, candidate);
                 }
+                prop_assert!(!ballot.may_vote_for(candidate, ballot.term().next()), "not there yet");
                 prop_assert_eq!(ballot.vote(), votes.get(&ballot.term()).copied());
             }
         }

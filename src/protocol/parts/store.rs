@@ -75,8 +75,8 @@ pub enum TieBreak {
     /// That of the higher node id, and of one node the later one: replicas agree, whatever arrived
     /// first.
     NodeId,
-    /// The one that a replica has already: replicas that were told in another order disagree for
-    /// good.
+    /// The one that a replica has already: replicas that received them in another order disagree
+    /// for good.
     KeepExisting,
 }
 
@@ -303,7 +303,7 @@ impl Store {
         self.iter().filter_map(item).collect()
     }
 
-    /// Forgets everything, tombstones included.
+    /// Removes everything, tombstones included.
     pub fn clear(&mut self) {
         self.slots.clear();
         self.lists.clear();

@@ -74,8 +74,8 @@ pub struct Wal {
     file: File,
     /// Bytes, and the sequence of the last record.
     written: Extent,
-    /// Up to which sequence syncs were asked for.
-    asked: u64,
+    /// The last sequence for which a sync was requested.
+    requested: u64,
     /// Up to where it is known to be durable.
     durable: Extent,
     /// Syncs under way, the oldest first, and what each makes durable.
@@ -129,8 +129,8 @@ impl Wal {
         cx.observe(Observation::Replay { file, covers, records, last, digest: replayed.digest });
         let known = usize::try_from((covers + 1).saturating_sub(first)).expect("records in memory");
         let beyond = replayed.records.split_off(known.min(replayed.records.len()));
-        let (asked, durable) = (0, Extent::default());
-        Ok((Self { file, written, asked, durable, syncs: VecDeque::new() }, beyond))
+        let (requested, durable) = (0, Extent::default());
+        Ok((Self { file, written, requested, durable, syncs: VecDeque::new() }, beyond))
     }
 
     /// Writes a record; its sequence.
@@ -148,10 +148,10 @@ impl Wal {
         sequence
     }
 
-    /// Asks for everything written to be durable, unless that was asked for before.
+    /// Requests a sync of everything written, unless that is under way already.
     pub fn sync<P: Protocol>(&mut self, cx: &mut Context<'_, P>) {
-        if self.asked != self.written.sequence {
-            self.asked = self.written.sequence;
+        if self.requested != self.written.sequence {
+            self.requested = self.written.sequence;
             self.syncs.push_back((cx.sync(self.file), self.written));
         }
     }
@@ -169,7 +169,7 @@ impl Wal {
         let last = self.written.sequence;
         let (ticket, bytes) = cx.replace_stamped(self.file, last, rest);
         self.written.bytes = bytes;
-        self.asked = last;
+        self.requested = last;
         // Who reads a header behind the rewritten part has that part. Of the log before nothing is
         // left to measure.
         self.durable.bytes = bytes;
@@ -298,7 +298,7 @@ mod tests {
         effects(|cx| Wal::open(FILE, covers, defects, &disk, cx))
     }
 
-    /// What the disk was told to do.
+    /// The operations that the disk was given.
     fn operations(effects: &Effects<Writer>) -> impl Iterator<Item = &DiskOperation> {
         effects.list.iter().filter_map(|effect| {
             let Effect::Disk { operation, .. } = effect else { return None };

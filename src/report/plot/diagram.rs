@@ -331,20 +331,22 @@ impl DiagramSketch<'_> {
 
     /// The operations as bars, with their texts.
     fn operations(&mut self) {
-        for asked in &self.diagram.operations {
-            let y = self.lines[asked.row];
-            let (from, until) = self.ends(asked.window);
+        for operation in &self.diagram.operations {
+            let y = self.lines[operation.row];
+            let (from, until) = self.ends(operation.window);
             let (from, until) = (from, until.max(from + 6.0).min(self.area.right));
-            let color = asked.outcome.color();
+            let color = operation.outcome.color();
             let bar =
                 Area { left: from.min(until - 6.0), right: until, top: y - 7.0, bottom: y + 7.0 };
             self.canvas.rect(bar, WHITE);
-            self.canvas.rect(bar, color.with_alpha(if asked.subject { 0.75 } else { 0.35 }));
+            self.canvas.rect(bar, color.with_alpha(if operation.subject { 0.75 } else { 0.35 }));
             self.canvas.frame(bar, Stroke::solid(color, 1.5));
         }
         for subject in [true, false] {
-            for asked in self.diagram.operations.iter().filter(|asked| asked.subject == subject) {
-                self.operation_text(asked);
+            for operation in
+                self.diagram.operations.iter().filter(|operation| operation.subject == subject)
+            {
+                self.operation_text(operation);
             }
         }
     }

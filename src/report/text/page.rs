@@ -29,7 +29,7 @@ pub struct Footer {
     pub written: Option<String>,
     /// The pictures among them.
     pub pictures: Vec<&'static str>,
-    /// What playing it twice showed, if that was asked for.
+    /// The result of playing it twice, if it was.
     pub verified: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! The generated workload: what each operation asks, of whom and when, from keyed draws.
+//! The generated workload: what each operation does, on which node and when, from keyed draws.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};

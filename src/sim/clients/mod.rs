@@ -1,4 +1,4 @@
-//! Clients: who invokes what, when, of whom, and what they make of the answers.
+//! Clients: what they invoke, when and on which node, and how they take the answers.
 //!
 //! A client has one operation under way at a time. An operation is one entry of the history however
 //! many attempts it takes: a refusal that names a leader is followed at once, other refusals and

@@ -184,7 +184,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         self.kernel.notes.crashed(self.kernel.now, node, lost.as_ref(), remains);
     }
 
-    /// An event waited for a paused process that has died: whoever sent it hears nothing.
+    /// An event waited for a paused process that has died: its sender gets no answer.
     fn lose_backlog(&mut self, what: &What<P>) {
         if self.kernel.notes.trace.wanted() {
             self.trace_never_resumed(what);

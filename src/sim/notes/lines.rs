@@ -17,7 +17,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     pub(in super::super) fn note_event(&mut self, event: &Event<P>) {
         let what = &event.what;
         let now = self.kernel.now;
-        // A digest is dear: an explained run that took it at every step cost a third more.
+        // Taking the digest at every step makes an explained run a third slower.
         if self.kernel.notes.steps.is_some() {
             let digest = self.kernel.digest();
             self.kernel.notes.step(now, digest);

@@ -185,7 +185,7 @@ impl RunNotes {
         }
     }
 
-    /// Whether single writes are followed: then what is lost on disks is asked for.
+    /// Whether single writes are followed: then losses on disks are looked up.
     pub(super) const fn follows_writes(&self) -> bool {
         self.watch.is_some()
     }

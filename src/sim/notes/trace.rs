@@ -1,4 +1,4 @@
-//! The trace: a readable line for each event, in fixed columns, made only when asked for.
+//! The trace: a readable line for each event, in fixed columns; only runs with a trace pay for it.
 //!
 //! ```text
 //! time (s)         who       what        content

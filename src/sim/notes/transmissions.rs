@@ -28,7 +28,7 @@ pub enum End {
 pub struct Transmission {
     /// Who sent it.
     pub from: End,
-    /// To whom.
+    /// The receiver.
     pub to: End,
     /// Its kind as scenario files name it; `request` and `answer` between a client and a node.
     pub kind: &'static str,

@@ -422,6 +422,24 @@ fn a_run_in_pieces_is_the_run_in_one() {
     }
 }
 
+/// Whoever takes notes alone hears all that it hears beside the others.
+#[test]
+fn each_note_taken_alone_is_the_one_taken_with_the_others() {
+    let played = scenario::load(&scenario::shipped()[0]);
+    let settings = played.protocol.settings().downcast_ref::<Settings>().expect("its own");
+    let play = |noted: fn(&mut NoteOptions)| {
+        let mut notes = NoteOptions::default();
+        noted(&mut notes);
+        let Scenario { config, names, .. } = &played;
+        Simulation::<LeaderFollower>::new(config, names, settings, config.seed, notes).run()
+    };
+    let all = play(|noted| (noted.trace, noted.steps, noted.record) = (true, true, true));
+    assert_eq!(play(|noted| noted.trace = true).trace, all.trace);
+    assert_eq!(play(|noted| noted.steps = true).steps, all.steps);
+    assert_eq!(play(|noted| noted.record = true).node_events, all.node_events);
+    assert!(all.trace.is_some() && !all.steps.is_empty() && !all.node_events.is_empty());
+}
+
 /// What is asked of a run on its way is what a run that is broken off there leaves.
 #[test]
 fn a_run_that_is_broken_off_leaves_what_it_had() {

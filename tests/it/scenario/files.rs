@@ -47,6 +47,15 @@ fn every_shipped_scenario_reads_and_round_trips() {
 }
 
 #[test]
+fn an_export_leaves_out_what_says_nothing() {
+    let link = "[[network.link]]\nfrom = \"n1\"\nto = \"n2\"\nloss = 0.5\n";
+    let text = format!("[cluster]\nnodes = 2\n[protocol.leader-follower]\n{link}");
+    let exported: toml::Table = toml::from_str(&read(&text).export()).expect("valid TOML");
+    assert_eq!(exported["network"].get("client"), None);
+    assert_eq!(exported["network"]["link"][0].get("both-ways"), None);
+}
+
+#[test]
 fn maximal_scenarios_round_trip() {
     for text in MAXIMAL {
         let scenario = read(text);

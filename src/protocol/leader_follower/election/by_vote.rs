@@ -98,7 +98,7 @@ impl LeaderFollower {
         self.once_voted(Deferred::Vote { to: candidate, term, granted }, cx);
     }
 
-    /// Its vote is durable: tells the candidate, unless the term is over.
+    /// Its vote is durable: sends it to the candidate, unless the term is over.
     pub(crate) fn send_vote(&self, to: NodeId, term: Term, granted: bool, cx: &mut Cx<'_>) {
         let granted = granted && term == self.term();
         cx.send(to, Message::Vote(Vote { term: self.term(), granted, round: Round::Vote }));

@@ -1,4 +1,4 @@
-//! Whom a node has heard of, and when it has heard nothing for too long.
+//! The failure detector: which nodes were heard, and which have been silent for too long.
 
 use crate::id::NodeId;
 use crate::time::{Span, Time};
@@ -11,7 +11,7 @@ pub(crate) struct FailureDetector {
     /// When the leader that this node follows last said something as leader: a node that no longer
     /// leads, or came back from a crash, may still be heard.
     leader_heard: Time,
-    /// With election by newest timestamp: the newest write that each node has told of.
+    /// With election by newest timestamp: the newest write that each node has reported.
     newest: Vec<i64>,
     /// The election timeout drawn for the current wait.
     election_timeout: Span,
@@ -43,12 +43,12 @@ impl FailureDetector {
         self.leader_heard = now;
     }
 
-    /// A node tells of the newest timestamp that it has seen.
+    /// A node reports the newest timestamp that it has seen.
     pub(crate) fn hear_newest(&mut self, node: NodeId, newest: i64) {
         self.newest[node.index()] = newest;
     }
 
-    /// The newest timestamp that a node has told of.
+    /// The newest timestamp that a node has reported.
     pub(crate) fn newest(&self, node: NodeId) -> i64 {
         self.newest[node.index()]
     }

@@ -37,14 +37,15 @@ impl Membership {
         self.believed().is_none_or(|set| set.nodes.contains(&node))
     }
 
-    /// Another node believes in `told`: it replaces this node's set if it is newer. Whether it is.
-    pub(crate) fn learn(&mut self, told: &Arc<InSync>) -> bool {
+    /// Another node believes in the set `theirs`: it replaces this node's if it is newer. Whether
+    /// it is.
+    pub(crate) fn learn(&mut self, theirs: &Arc<InSync>) -> bool {
         let newer = self
             .believed
             .as_ref()
-            .is_some_and(|known| (told.term, told.epoch) > (known.term, known.epoch));
+            .is_some_and(|known| (theirs.term, theirs.epoch) > (known.term, known.epoch));
         if newer {
-            self.believed = Some(Arc::clone(told));
+            self.believed = Some(Arc::clone(theirs));
         }
         newer
     }

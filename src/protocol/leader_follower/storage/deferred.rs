@@ -35,8 +35,8 @@ pub(crate) enum Deferred {
     Vote { to: NodeId, term: Term, granted: bool },
     /// Leader: answer a retried append, which has been accepted before.
     Repeated(RequestId, Version),
-    /// Tell another replica what is stored here: the two differ.
+    /// Send another replica what is stored here: the two differ.
     Compare { to: NodeId, message: AntiEntropy },
-    /// Replica: tell the coordinator of a read that what it wrote back is here.
+    /// Replica: acknowledge a repair to the coordinator of the read.
     Repaired { coordinator: NodeId, read: RequestId },
 }

@@ -48,7 +48,7 @@ pub enum Record {
     Ballot {
         /// The term.
         term: Term,
-        /// Whom the node voted for in it.
+        /// The candidate that the node voted for in it.
         vote: Option<NodeId>,
         /// The in-sync set that it believes in.
         in_sync: Option<InSync>,

@@ -80,7 +80,7 @@ fn entries(diagram: &Diagram) -> Vec<(Swatch, &'static str)> {
         entries.push((Swatch::Cross, "lost"));
     }
     for outcome in OperationOutcome::all() {
-        if diagram.operations.iter().any(|asked| asked.outcome == outcome) {
+        if diagram.operations.iter().any(|operation| operation.outcome == outcome) {
             entries.push((Swatch::Bar(outcome), outcome.name()));
         }
     }

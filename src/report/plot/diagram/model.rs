@@ -65,7 +65,7 @@ pub enum OperationOutcome {
     Degraded,
     /// It did not happen.
     Fail,
-    /// Nobody knows.
+    /// Its outcome is unknown.
     Info,
 }
 

@@ -21,22 +21,22 @@ enum Ground {
 
 impl DiagramSketch<'_> {
     /// Writes the text of an operation above its bar, if there is room.
-    pub(super) fn operation_text(&mut self, asked: &OperationBar) {
-        let (from, _) = self.ends(asked.window);
-        let y = self.lines[asked.row];
-        let color = asked.outcome.color().toward(INK, 0.45);
+    pub(super) fn operation_text(&mut self, operation: &OperationBar) {
+        let (from, _) = self.ends(operation.window);
+        let y = self.lines[operation.row];
+        let color = operation.outcome.color().toward(INK, 0.45);
         let lettering = Lettering::new(SMALL, color).anchored(Along::Start, Across::Bottom);
-        let lettering = if asked.subject { lettering.bold() } else { lettering };
-        let wide = text_width(&asked.text, SMALL, lettering.weight);
+        let lettering = if operation.subject { lettering.bold() } else { lettering };
+        let wide = text_width(&operation.text, SMALL, lettering.weight);
         let start = from.min(self.area.right - wide).max(self.area.left);
         for lane in 0..3 {
             let point = at(start, y - 10.0 - 19.0 * f64::from(lane));
-            if self.labels.take(lettering.area(&asked.text, point).grown(1.0)) {
+            if self.labels.take(lettering.area(&operation.text, point).grown(1.0)) {
                 if lane > 0 {
                     let stroke = Stroke::solid(color.toward(WHITE, 0.6), 1.0);
                     self.canvas.line(at(from + 1.0, y - 8.0), at(from + 1.0, point.y), stroke);
                 }
-                self.canvas.text(asked.text.as_str(), point, lettering);
+                self.canvas.text(operation.text.as_str(), point, lettering);
                 return;
             }
         }

@@ -75,9 +75,9 @@ impl Diagram {
             ))
         };
         let arrows: Vec<Arrow> = transmissions.iter().filter_map(arrow).collect();
-        let asked = |op: &OpId| {
+        let bar = |op: &OpId| {
             let row = row_of(End::Client(result.history.entry(*op).client))?;
-            Some(selection.asked(*op, row))
+            Some(selection.bar(*op, row))
         };
         let explanation =
             selection.explanation(&chronicle.transmissions, &transmissions, operations.len());
@@ -87,7 +87,7 @@ impl Diagram {
             moment: focus.moment,
             spells: chronicle.spells(config.cluster.nodes),
             faults: faults.iter().filter(|f| f.window.meets(focus.window)).cloned().collect(),
-            operations: operations.iter().filter_map(asked).collect(),
+            operations: operations.iter().filter_map(bar).collect(),
             rows,
             arrows,
         }
@@ -301,7 +301,7 @@ impl Selection<'_> {
         cut(call.strip_prefix("put ").unwrap_or(&call), 18)
     }
 
-    fn asked(&self, op: OpId, row: usize) -> OperationBar {
+    fn bar(&self, op: OpId, row: usize) -> OperationBar {
         let entry = self.result.history.entry(op);
         let names = self.result.history.names();
         let answer = match (entry.failure, entry.function) {
@@ -372,9 +372,9 @@ impl Selection<'_> {
             );
         }
         let entries = self.result.history.entries().iter();
-        let asked = entries.filter(|e| span(e, self.result).meets(self.focus.window)).count();
-        if asked > operations {
-            text += &format!(" Of {} {operations} are shown.", counted(asked as u64, "operation"));
+        let all = entries.filter(|e| span(e, self.result).meets(self.focus.window)).count();
+        if all > operations {
+            text += &format!(" Of {} {operations} are shown.", counted(all as u64, "operation"));
         }
         text
     }

@@ -58,7 +58,8 @@ fn a_lost_write_is_drawn_from_its_client_to_its_crosses() {
         diagram.arrows.iter().filter(|arrow| arrow.subject && wanted(arrow.delivery)).count()
     };
     assert_eq!(subject(|delivery| delivery == Delivery::Blocked), 2, "to n2 and to n3");
-    let lost = diagram.operations.iter().find(|asked| asked.text == "put k=lost → ok").unwrap();
+    let lost =
+        diagram.operations.iter().find(|operation| operation.text == "put k=lost → ok").unwrap();
     assert!(lost.subject && lost.window == Window { from: ms(610), until: ms(614) });
     let names: Vec<_> = diagram.faults.iter().map(|fault| fault.name.as_str()).collect();
     assert_eq!(names, ["split", "stop"]);

@@ -177,7 +177,7 @@ fn instants(diagram: &Diagram) -> Vec<Time> {
     }
     let spells = diagram.spells.iter().map(|spell| spell.window);
     let faults = diagram.faults.iter().map(|fault| fault.window);
-    let operations = diagram.operations.iter().map(|asked| asked.window);
+    let operations = diagram.operations.iter().map(|operation| operation.window);
     for window in spells.chain(faults).chain(operations) {
         all.extend([window.from, window.until]);
     }

@@ -279,6 +279,9 @@ crash = "n1""#,
     ),
     ("[[fault]]\nat = \"1s\"\ndisk-full = { node = \"n1\" }", &["found a table"]),
     ("wal = { policy = \"fsyncs\" }", &["did you mean `fsync`?"]),
+    // What a wrong key was to be nobody knows, so nobody says that another needs it.
+    ("wal = { policy = \"fsyncs\", checkpoint-every = 100 }", &["did you mean `fsync`?"]),
+    ("mode = \"semisync\"\nwrite-quorum = 1", &["did you mean `semi-sync`?"]),
     (
         "wal = { policy = \"fsync\", sync-every = \"1s\" }",
         &["`sync-every` needs the policy `buffered`"],

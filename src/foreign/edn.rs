@@ -1,0 +1,539 @@
+//! Jepsen's EDN: operations as maps or tuples, in one collection or one after another.
+//!
+//! - `{:process 0, :type :invoke, :f :write, :value 1, :time 10}`, in any order; unknown keys do
+//!   not matter.
+//! - `[0 :invoke :write 1]`, and the same without brackets on a line of its own.
+//! - Where tests of several registers are recorded together, the key is in `:key`, or the values
+//!   are `[key value]`. Whether they are is seen at the first invocation: its value is a pair, or
+//!   for a compare-and-set a pair of a key and a pair.
+
+use std::io::Read;
+use std::ops::Range;
+
+use crate::linearizability::Model;
+
+use super::forms::{Form, FormKind, Halt, Lexer, canonical, children, closing};
+use super::mistake::{Complaint, Mistake};
+use super::porcupine;
+use super::recorded::{ClientFunction, Datum};
+use super::recorder::{ClientEvent, Happened, Recorder};
+use super::symbols::SymbolTable;
+use super::text::HeldText;
+
+/// What keys and values mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// Any values, registers and lists.
+    Jepsen,
+    /// The same, and a compare-and-set that fails has found something else.
+    LogLine,
+    /// Keys and values are strings, and strings are appended to.
+    Porcupine,
+}
+
+/// Reads events.
+pub(super) struct EdnReader {
+    dialect: Dialect,
+    model: Option<Model>,
+    /// Whether values are `[key value]`; `None` before the first invocation.
+    keyed: Option<bool>,
+    /// The collection that is open: what closes it, and the line of its bracket.
+    collection: Option<(u8, u32)>,
+    forms: Vec<Form>,
+    open: Vec<usize>,
+    scratch: Vec<u8>,
+}
+
+/// Where the parts of an event stand in the text.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fields {
+    pub(super) process: Option<Range<usize>>,
+    pub(super) happened: Option<Range<usize>>,
+    pub(super) function: Option<Range<usize>>,
+    pub(super) time: Option<Range<usize>>,
+    /// An index into the forms.
+    pub(super) key: Option<usize>,
+    /// An index into the forms.
+    pub(super) value: Option<usize>,
+}
+
+/// What comes next in the text.
+enum Upcoming {
+    Event(Fields),
+    /// A bracket around several events.
+    Open(u8),
+    Close,
+    /// A tag, which does not matter.
+    Tag,
+    End,
+    /// The text ends in the middle of something.
+    Truncated(Box<Complaint>),
+}
+
+impl EdnReader {
+    pub(super) fn new(dialect: Dialect, model: Option<Model>) -> Self {
+        let keyed = (dialect == Dialect::Porcupine).then_some(false);
+        let (forms, open, scratch) = (Vec::new(), Vec::new(), Vec::new());
+        Self { dialect, model, keyed, collection: None, forms, open, scratch }
+    }
+
+    /// The model, which is known from the first operation on.
+    pub(super) const fn model(&self) -> Option<Model> {
+        self.model
+    }
+
+    /// Reads the whole text.
+    pub(super) fn read<R: Read>(
+        &mut self,
+        text: &mut HeldText<R>,
+        recorder: &mut Recorder,
+    ) -> Result<(), Mistake> {
+        loop {
+            let (start, next) = self.next(text.rest(), text.is_last());
+            let (next, end) = match next {
+                Ok(next) => next,
+                Err(Halt::Wrong(complaint)) => return Err(text.mistake(*complaint)),
+                Err(Halt::More) => {
+                    text.more()?;
+                    continue;
+                }
+            };
+            match next {
+                Upcoming::Event(fields) => {
+                    let line = text.line(start);
+                    let noted = self.note(text.rest(), &fields, start, line, recorder);
+                    noted.map_err(|complaint| text.mistake(*complaint))?;
+                }
+                Upcoming::Open(byte) => self.collection = Some((closing(byte), text.line(start))),
+                Upcoming::Close => self.collection = None,
+                Upcoming::Tag => {}
+                Upcoming::End => {
+                    return match text.broken() {
+                        Some(mistake) => Err(mistake),
+                        None => self.end(text),
+                    };
+                }
+                Upcoming::Truncated(complaint) => {
+                    let broken = text.broken();
+                    return Err(broken.unwrap_or_else(|| text.mistake(*complaint)));
+                }
+            }
+            text.consume(end);
+        }
+    }
+
+    /// The end of the text.
+    fn end<R: Read>(&self, text: &mut HeldText<R>) -> Result<(), Mistake> {
+        let Some((closing, line)) = self.collection else { return Ok(()) };
+        let closing = closing as char;
+        let at = text.rest().len();
+        let label = format!("expected another operation or `{closing}`");
+        let complaint = Complaint::new(at..at, "the file ends in the middle of a list", label);
+        let help = format!("the list begins in line {line}; is the file cut off?");
+        Err(text.mistake(*complaint.help(help)))
+    }
+
+    /// What comes next: where it begins, what it is and where it ends.
+    fn next(&mut self, rest: &[u8], is_last: bool) -> (usize, Result<(Upcoming, usize), Halt>) {
+        let mut lexer = Lexer::new(rest, is_last, std::mem::take(&mut self.open));
+        let mut start = 0;
+        let next = lexer.blanks().and_then(|byte| {
+            start = lexer.at;
+            let Some(byte) = byte else { return Ok(Upcoming::End) };
+            self.forms.clear();
+            self.event(&mut lexer, byte)
+        });
+        let next = match next {
+            Err(Halt::More) if is_last => Ok(Upcoming::Truncated(lexer.truncated(start))),
+            other => other,
+        };
+        let end = lexer.at;
+        self.open = lexer.open;
+        (start, next.map(|next| (next, end)))
+    }
+
+    /// What begins with this byte.
+    fn event(&mut self, lexer: &mut Lexer<'_>, byte: u8) -> Result<Upcoming, Halt> {
+        match byte {
+            b'{' => self.map(lexer).map(Upcoming::Event),
+            b'[' | b'(' => {
+                let start = lexer.at;
+                lexer.open_here()?;
+                lexer.at += 1;
+                let next = lexer.blanks()?.ok_or(Halt::More)?;
+                let closing = closing(byte);
+                if self.collection.is_none() && (b"{[(#".contains(&next) || next == closing) {
+                    lexer.at = start + 1;
+                    return Ok(Upcoming::Open(byte));
+                }
+                self.tuple(lexer, Some(closing)).map(Upcoming::Event)
+            }
+            b']' | b')' | b'}' => match self.collection {
+                Some((closing, _)) if closing == byte => {
+                    lexer.at += 1;
+                    Ok(Upcoming::Close)
+                }
+                Some((closing, line)) => {
+                    let (found, closing) = (byte as char, closing as char);
+                    let title = format!("`{found}` closes nothing");
+                    let label = format!("expected `{closing}`, for the list of line {line}");
+                    Err(Complaint::new(lexer.at..lexer.at + 1, title, label).into())
+                }
+                None => Err(lexer.unbalanced()),
+            },
+            b'#' if !lexer.is_next(1, b'{')? => {
+                lexer.atom()?;
+                Ok(Upcoming::Tag)
+            }
+            b':' | b'0'..=b'9' => self.tuple(lexer, None).map(Upcoming::Event),
+            _ => {
+                let at = lexer.at;
+                lexer.skip()?;
+                let label = "expected an operation, as `{:process 0, :type :invoke, :f :read}`";
+                Err(Complaint::new(at..lexer.at, "this is no operation", label).into())
+            }
+        }
+    }
+
+    /// A map of an event.
+    fn map(&mut self, lexer: &mut Lexer<'_>) -> Result<Fields, Halt> {
+        let mut fields = Fields::default();
+        lexer.open_here()?;
+        lexer.at += 1;
+        loop {
+            match lexer.blanks()?.ok_or(Halt::More)? {
+                b'}' => break,
+                b']' | b')' => return Err(lexer.unbalanced()),
+                _ => {}
+            }
+            let key = piece(lexer)?;
+            let index = self.forms.len();
+            match &lexer.text[key] {
+                b":process" => fields.process = Some(piece(lexer)?),
+                b":type" => fields.happened = Some(piece(lexer)?),
+                b":f" => fields.function = Some(piece(lexer)?),
+                b":time" => fields.time = Some(piece(lexer)?),
+                b":value" => {
+                    lexer.form(&mut self.forms)?;
+                    fields.value = Some(index);
+                }
+                b":key" => {
+                    lexer.form(&mut self.forms)?;
+                    fields.key = Some(index);
+                }
+                _ => lexer.skip()?,
+            }
+        }
+        lexer.open.pop();
+        lexer.at += 1;
+        Ok(fields)
+    }
+
+    /// A tuple without brackets.
+    pub(super) fn line(&mut self, lexer: &mut Lexer<'_>) -> Result<Fields, Halt> {
+        self.forms.clear();
+        self.tuple(lexer, None)
+    }
+
+    /// A tuple of an event, behind its bracket; without one it ends with the line.
+    fn tuple(&mut self, lexer: &mut Lexer<'_>, closing: Option<u8>) -> Result<Fields, Halt> {
+        let process = Some(piece(lexer)?);
+        let happened = Some(piece(lexer)?);
+        let function = Some(piece(lexer)?);
+        let mut fields = Fields { process, happened, function, ..Fields::default() };
+        let Some(closing) = closing else {
+            while matches!(lexer.peek(), Some(b' ' | b'\t' | b',')) {
+                lexer.at += 1;
+            }
+            match lexer.peek() {
+                // Asks for more of the text, if there is more.
+                None => _ = lexer.blanks()?,
+                Some(b'\n' | b'\r' | b';') => {}
+                Some(_) => {
+                    lexer.form(&mut self.forms)?;
+                    fields.value = Some(0);
+                }
+            }
+            return Ok(fields);
+        };
+        while lexer.blanks()?.ok_or(Halt::More)? != closing {
+            if fields.value.is_none() {
+                lexer.form(&mut self.forms)?;
+                fields.value = Some(0);
+            } else {
+                lexer.skip()?;
+            }
+        }
+        lexer.open.pop();
+        lexer.at += 1;
+        Ok(fields)
+    }
+
+    /// Notes the event of `fields`, which begins at `start` in line `line`.
+    pub(super) fn note(
+        &mut self,
+        text: &[u8],
+        fields: &Fields,
+        start: usize,
+        line: u32,
+        recorder: &mut Recorder,
+    ) -> Result<(), Box<Complaint>> {
+        let missing = |key: &str| {
+            let title = format!("this operation has no `{key}`");
+            Complaint::new(start..start + 1, title, "expected `:process`, `:type` and `:f`")
+        };
+        let process_at = fields.process.clone().ok_or_else(|| missing(":process"))?;
+        let happened_at = fields.happened.clone().ok_or_else(|| missing(":type"))?;
+        let process = &text[process_at.clone()];
+        let happened = happened(text, &happened_at)?;
+        if matches!(process, b":nemesis" | b"nemesis" | b"\"nemesis\"") {
+            return note_nemesis(recorder, happened, happened_at);
+        }
+        if !process.iter().all(u8::is_ascii_digit) {
+            let found = String::from_utf8_lossy(process);
+            let title = format!("`{found}` is no process");
+            return Err(Complaint::new(process_at, title, "expected a number or `:nemesis`"));
+        }
+        let asked_at = fields.function.clone().ok_or_else(|| missing(":f"))?;
+        let asked = asked(text, &asked_at, &mut self.model)?;
+        let happened = match (happened, asked) {
+            (Happened::Fail, ClientFunction::Cas) if self.dialect == Dialect::LogLine => {
+                Happened::Refused
+            }
+            (happened, _) => happened,
+        };
+        let time = fields.time.clone().and_then(|at| number(&text[at]));
+        let mut event = ClientEvent {
+            process,
+            process_at,
+            happened,
+            asked,
+            asked_at,
+            key: None,
+            datum: Datum::Missing,
+            time,
+            line,
+        };
+        if matches!(happened, Happened::Invoke | Happened::Ok) {
+            self.value(text, fields, &mut event, recorder)?;
+        }
+        recorder.note(&event)
+    }
+
+    /// Key and value of an event that has such.
+    fn value(
+        &mut self,
+        text: &[u8],
+        fields: &Fields,
+        event: &mut ClientEvent<'_>,
+        recorder: &mut Recorder,
+    ) -> Result<(), Box<Complaint>> {
+        let value = fields.value.map(|index| &self.forms[index..]);
+        let key = fields.key.map(|index| &self.forms[index..]);
+        if self.dialect == Dialect::Porcupine {
+            return porcupine::value(text, key, value, event, &mut self.scratch, recorder);
+        }
+        let is_pair = |forms: &[Form]| is_pair(forms);
+        let keyed = *self.keyed.get_or_insert_with(|| {
+            let pair = value.filter(|value| key.is_none() && is_pair(value));
+            let inner = pair.and_then(|pair| children(pair).nth(1));
+            let is_compare = event.asked == ClientFunction::Cas;
+            inner.is_some_and(|inner| !is_compare || is_pair(inner))
+        });
+        let (key, value) = match value {
+            Some(value) if keyed && key.is_none() => {
+                if !is_pair(value) {
+                    let title = "this value has no key";
+                    let label = "expected `[key value]`, as in the first operation";
+                    return Err(Complaint::new(value[0].at(), title, label));
+                }
+                let mut both = children(value);
+                (both.next(), both.next())
+            }
+            other => (key, other),
+        };
+        event.key = key.map(|key| symbol(text, key, &mut self.scratch, &mut recorder.keys));
+        let is_map = self.model == Some(Model::Kv);
+        let given = GivenValue { text, value, is_map, scratch: &mut self.scratch };
+        event.datum = given.datum(event, recorder)?;
+        Ok(())
+    }
+}
+
+/// The value of an event, in the text.
+struct GivenValue<'a> {
+    text: &'a [u8],
+    value: Option<&'a [Form]>,
+    /// Whether the model is a map, in which a vector is a list.
+    is_map: bool,
+    scratch: &'a mut Vec<u8>,
+}
+
+impl GivenValue<'_> {
+    fn datum(
+        self,
+        event: &ClientEvent<'_>,
+        recorder: &mut Recorder,
+    ) -> Result<Datum, Box<Complaint>> {
+        let GivenValue { text, value, is_map, scratch } = self;
+        let Some(value) = value else { return Ok(Datum::Missing) };
+        let kind = value[0].kind;
+        let wrong = |expected: &str| {
+            let word = String::from_utf8_lossy(&text[event.asked_at.clone()]).into_owned();
+            let title = format!("the value of `{word}` has the wrong shape");
+            Complaint::new(value[0].at(), title, format!("expected {expected}"))
+        };
+        let answered = event.happened == Happened::Ok;
+        let mut one = |form: &[Form], values: &mut SymbolTable| match form[0].kind {
+            FormKind::Nil => Datum::NIL,
+            _ => symbol(text, form, scratch, values),
+        };
+        Ok(match event.asked {
+            _ if kind == FormKind::Nil => Datum::Nil,
+            ClientFunction::Read if is_map && kind == FormKind::List => {
+                list(value, recorder, |form, values| one(form, values))
+            }
+            ClientFunction::Read | ClientFunction::Write | ClientFunction::Append => {
+                Datum::One(one(value, &mut recorder.values))
+            }
+            ClientFunction::Cas if is_pair(value) => {
+                let mut both = children(value);
+                let mut next =
+                    || both.next().map_or(Datum::NIL, |form| one(form, &mut recorder.values));
+                Datum::Pair(next(), next())
+            }
+            ClientFunction::Cas => return Err(wrong("`[from to]`")),
+            ClientFunction::List | ClientFunction::ReadAll if !answered => Datum::Missing,
+            ClientFunction::List if matches!(kind, FormKind::List | FormKind::Set) => {
+                let from = recorder.items.len();
+                for key in children(value) {
+                    let key = symbol(text, key, scratch, &mut recorder.keys);
+                    recorder.items.push((key, Datum::Missing));
+                }
+                recorder.whole(from).ok_or_else(|| wrong("each key once"))?
+            }
+            ClientFunction::List => return Err(wrong("a list of keys")),
+            ClientFunction::ReadAll if kind == FormKind::Map => {
+                let from = recorder.items.len();
+                let mut parts = children(value);
+                while let (Some(key), Some(value)) = (parts.next(), parts.next()) {
+                    let key = symbol(text, key, scratch, &mut recorder.keys);
+                    let mut one = |form: &[Form], values: &mut SymbolTable| {
+                        symbol(text, form, scratch, values)
+                    };
+                    let datum = match value[0].kind {
+                        FormKind::List => list(value, recorder, |form, values| one(form, values)),
+                        _ => Datum::One(one(value, &mut recorder.values)),
+                    };
+                    recorder.items.push((key, datum));
+                }
+                recorder.whole(from).ok_or_else(|| wrong("each key once"))?
+            }
+            ClientFunction::ReadAll => return Err(wrong("a map of keys and values")),
+            ClientFunction::Delete
+            | ClientFunction::Clear
+            | ClientFunction::Acquire
+            | ClientFunction::Release => Datum::Missing,
+        })
+    }
+}
+
+/// The elements of a list.
+fn list(
+    value: &[Form],
+    recorder: &mut Recorder,
+    mut one: impl FnMut(&[Form], &mut SymbolTable) -> u32,
+) -> Datum {
+    let from = recorder.elements.len();
+    for element in children(value) {
+        let element = one(element, &mut recorder.values);
+        recorder.elements.push(element);
+    }
+    recorder.many(from)
+}
+
+/// Whether it is a list of two.
+fn is_pair(forms: &[Form]) -> bool {
+    forms[0].kind == FormKind::List && children(forms).count() == 2
+}
+
+/// The number of a form's text.
+#[inline]
+fn symbol(text: &[u8], forms: &[Form], scratch: &mut Vec<u8>, table: &mut SymbolTable) -> u32 {
+    let raw = &text[forms[0].at()];
+    if forms[0].kind == FormKind::Atom && raw[0].is_ascii_digit() && !raw.ends_with(b"N") {
+        return table.intern(raw);
+    }
+    scratch.clear();
+    canonical(text, forms, scratch);
+    table.intern(scratch)
+}
+
+/// One form written so that equal values are equal texts. `None`: it is not one form.
+pub(super) fn one_value(text: &str) -> Option<Vec<u8>> {
+    let mut lexer = Lexer::new(text.as_bytes(), true, Vec::new());
+    let (mut forms, mut value) = (Vec::new(), Vec::new());
+    lexer.form(&mut forms).ok()?;
+    canonical(text.as_bytes(), &forms, &mut value);
+    matches!(lexer.blanks(), Ok(None)).then_some(value)
+}
+
+/// Where the next form is, whatever it is.
+fn piece(lexer: &mut Lexer<'_>) -> Result<Range<usize>, Halt> {
+    let byte = lexer.blanks()?.ok_or(Halt::More)?;
+    let start = lexer.at;
+    match byte {
+        b'"' | b'#' | b'(' | b'[' | b'{' => lexer.skip().map(|()| start..lexer.at),
+        b')' | b']' | b'}' => Err(lexer.unbalanced()),
+        _ => lexer.atom(),
+    }
+}
+
+/// A whole number that is not negative.
+pub(super) fn number(text: &[u8]) -> Option<u64> {
+    let digit = |number: Option<u64>, byte: &u8| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        number?.checked_mul(10)?.checked_add(digit)
+    };
+    text.iter().fold(Some(0), digit).filter(|_| !text.is_empty())
+}
+
+/// A keyword without its colon.
+fn bare(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b":").unwrap_or(text)
+}
+
+/// The type of an event.
+pub(super) fn happened(text: &[u8], at: &Range<usize>) -> Result<Happened, Box<Complaint>> {
+    let word = bare(&text[at.clone()]);
+    Happened::by_name(word).ok_or_else(|| {
+        let word = String::from_utf8_lossy(word);
+        let title = format!("`{word}` is no type of an event");
+        let label = "expected `:invoke`, `:ok`, `:fail` or `:info`";
+        Complaint::new(at.clone(), title, label).suggest(&word, &Happened::WORDS)
+    })
+}
+
+/// The function of an event, which decides the model where none was chosen.
+pub(super) fn asked(
+    text: &[u8],
+    at: &Range<usize>,
+    model: &mut Option<Model>,
+) -> Result<ClientFunction, Box<Complaint>> {
+    let word = bare(&text[at.clone()]);
+    ClientFunction::by_name(word, model).map_err(|unknown| unknown.complaint(word, at.clone()))
+}
+
+/// Notes an event of the nemesis.
+pub(super) fn note_nemesis(
+    recorder: &mut Recorder,
+    happened: Happened,
+    at: Range<usize>,
+) -> Result<(), Box<Complaint>> {
+    if happened != Happened::Info {
+        let title = "the nemesis is no client: it neither invokes nor completes";
+        return Err(Complaint::new(at, title, "expected `info`"));
+    }
+    recorder.nemesis += 1;
+    Ok(())
+}

@@ -1,0 +1,238 @@
+//! Our own `history.jsonl`: an object a line. See [`crate::report::history`] for its keys.
+//!
+//! A version says nothing here that the order of the answers does not say, so none is read.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::Read;
+use std::ops::Range;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use crate::linearizability::Model;
+
+use super::mistake::{Complaint, Mistake};
+use super::recorded::{ClientFunction, Datum};
+use super::recorder::{ClientEvent, Happened, Recorder};
+use super::text::HeldText;
+
+/// A string, borrowed where it has no escapes.
+#[derive(Debug, Deserialize, PartialEq)]
+#[serde(transparent)]
+struct Words<'t>(#[serde(borrow)] Cow<'t, str>);
+
+/// The keys of a line that matter here.
+#[derive(Debug, Deserialize)]
+struct JsonEvent<'t> {
+    time_ns: Option<u64>,
+    #[serde(borrow)]
+    event: Words<'t>,
+    #[serde(borrow)]
+    process: Words<'t>,
+    #[serde(borrow)]
+    f: Words<'t>,
+    #[serde(borrow)]
+    key: Option<Words<'t>>,
+    #[serde(borrow)]
+    value: Option<JsonValue<'t>>,
+}
+
+/// What was written or found.
+#[derive(Debug, PartialEq)]
+enum JsonValue<'t> {
+    Text(Words<'t>),
+    List(Vec<Words<'t>>),
+    Map(Vec<(Words<'t>, Self)>),
+}
+
+impl<'de: 't, 't> Deserialize<'de> for JsonValue<'t> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Shapes;
+        impl<'t> Visitor<'t> for Shapes {
+            type Value = JsonValue<'t>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string, an array of strings or an object")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'t str) -> Result<Self::Value, E> {
+                Ok(JsonValue::Text(Words(Cow::Borrowed(text))))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(JsonValue::Text(Words(Cow::Owned(text.to_owned()))))
+            }
+
+            fn visit_seq<A: SeqAccess<'t>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut list = Vec::new();
+                while let Some(element) = seq.next_element()? {
+                    list.push(element);
+                }
+                Ok(JsonValue::List(list))
+            }
+
+            fn visit_map<A: MapAccess<'t>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(JsonValue::Map(entries))
+            }
+        }
+        deserializer.deserialize_any(Shapes)
+    }
+}
+
+/// Reads the whole text.
+pub(super) fn read<R: Read>(
+    text: &mut HeldText<R>,
+    recorder: &mut Recorder,
+) -> Result<(), Mistake> {
+    while let Some(end) = text.line_end()? {
+        let number = text.line(0);
+        let line = &text.rest()[..end];
+        if !line.iter().all(u8::is_ascii_whitespace) {
+            let noted = note(line, number, recorder);
+            noted.map_err(|complaint| text.mistake(*complaint))?;
+        }
+        text.consume(end + 1);
+    }
+    Ok(())
+}
+
+fn note(line: &[u8], number: u32, recorder: &mut Recorder) -> Result<(), Box<Complaint>> {
+    let event: JsonEvent<'_> = serde_json::from_slice(line).map_err(|error| {
+        let column = if error.is_eof() { line.len() } else { error.column().saturating_sub(1) };
+        let at = column.min(line.len());
+        let text = error.to_string();
+        let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
+        let label = "expected an event of `history.jsonl`";
+        let title = format!("this line cannot be read: {reason}");
+        let complaint = Complaint::new(at..at + 1, title, label);
+        if error.is_eof() { complaint.help("is the file cut off?") } else { complaint }
+    })?;
+    let at = |words: &Words<'_>| place(line, words);
+    let name = event.event.0.as_bytes();
+    let happened = Happened::by_name(name).ok_or_else(|| {
+        let title = format!("`{}` is no type of an event", event.event.0);
+        let label = "expected `invoke`, `ok`, `fail` or `info`";
+        Complaint::new(at(&event.event), title, label).suggest(&event.event.0, &Happened::WORDS)
+    })?;
+    if event.process.0 == "nemesis" {
+        return super::edn::note_nemesis(recorder, happened, at(&event.event));
+    }
+    let asked_at = at(&event.f);
+    let f = event.f.0.as_bytes();
+    let asked = ClientFunction::by_name(f, &mut Some(Model::Kv))
+        .map_err(|unknown| unknown.complaint(f, asked_at.clone()))?;
+    let wants_key = matches!(
+        asked,
+        ClientFunction::Read
+            | ClientFunction::Write
+            | ClientFunction::Cas
+            | ClientFunction::Append
+            | ClientFunction::Delete
+    );
+    let key = event.key.as_ref().map(|key| recorder.keys.intern(key.0.as_bytes()));
+    if wants_key && key.is_none() {
+        let title = format!("this `{}` has no `key`", event.f.0);
+        return Err(Complaint::new(asked_at, title, "expected a `key` that is a string"));
+    }
+    let datum = match happened {
+        Happened::Invoke | Happened::Ok => {
+            let wrong = |expected: &str| {
+                let title = format!("the value of `{}` has the wrong shape", event.f.0);
+                Complaint::new(asked_at.clone(), title, format!("expected {expected}"))
+            };
+            datum(asked, happened, event.value.as_ref(), recorder).map_err(wrong)?
+        }
+        Happened::Fail | Happened::Refused | Happened::Info => Datum::Missing,
+    };
+    recorder.note(&ClientEvent {
+        process: event.process.0.as_bytes(),
+        process_at: at(&event.process),
+        happened,
+        asked,
+        asked_at,
+        key: key.filter(|_| wants_key),
+        datum,
+        time: event.time_ns,
+        line: number,
+    })
+}
+
+/// The value of an event. In error: what was expected.
+fn datum(
+    asked: ClientFunction,
+    happened: Happened,
+    value: Option<&JsonValue<'_>>,
+    recorder: &mut Recorder,
+) -> Result<Datum, &'static str> {
+    Ok(match (asked, value) {
+        (ClientFunction::Delete | ClientFunction::Clear, _) => Datum::Missing,
+        (ClientFunction::Write | ClientFunction::Append, None) if happened == Happened::Invoke => {
+            return Err("a string");
+        }
+        (ClientFunction::List | ClientFunction::ReadAll, None) if happened == Happened::Ok => {
+            return Err("what was found");
+        }
+        (_, None) => Datum::Nil,
+        (ClientFunction::List | ClientFunction::ReadAll, Some(_))
+            if happened == Happened::Invoke =>
+        {
+            Datum::Missing
+        }
+        (
+            ClientFunction::Read | ClientFunction::Write | ClientFunction::Append,
+            Some(JsonValue::Text(text)),
+        ) => Datum::One(recorder.values.intern(text.0.as_bytes())),
+        (ClientFunction::Read, Some(JsonValue::List(elements))) => list(elements, recorder),
+        (ClientFunction::List, Some(JsonValue::List(keys))) => {
+            let from = recorder.items.len();
+            for key in keys {
+                let key = recorder.keys.intern(key.0.as_bytes());
+                recorder.items.push((key, Datum::Missing));
+            }
+            recorder.whole(from).ok_or("each key once")?
+        }
+        (ClientFunction::ReadAll, Some(JsonValue::Map(entries))) => {
+            let from = recorder.items.len();
+            for (key, value) in entries {
+                let key = recorder.keys.intern(key.0.as_bytes());
+                let datum = match value {
+                    JsonValue::Text(text) => Datum::One(recorder.values.intern(text.0.as_bytes())),
+                    JsonValue::List(elements) => list(elements, recorder),
+                    JsonValue::Map(_) => return Err("strings and arrays of strings by key"),
+                };
+                recorder.items.push((key, datum));
+            }
+            recorder.whole(from).ok_or("each key once")?
+        }
+        (ClientFunction::List, Some(_)) => return Err("an array of keys"),
+        (ClientFunction::ReadAll, Some(_)) => return Err("an object"),
+        (ClientFunction::Read, Some(_)) => return Err("a string or an array of strings"),
+        (_, Some(_)) => return Err("a string"),
+    })
+}
+
+/// The elements of a list.
+fn list(elements: &[Words<'_>], recorder: &mut Recorder) -> Datum {
+    let from = recorder.elements.len();
+    for element in elements {
+        let element = recorder.values.intern(element.0.as_bytes());
+        recorder.elements.push(element);
+    }
+    recorder.many(from)
+}
+
+/// Where borrowed words stand in the line; of others, the whole line.
+fn place(line: &[u8], words: &Words<'_>) -> Range<usize> {
+    let start = (words.0.as_ptr() as usize).wrapping_sub(line.as_ptr() as usize);
+    let end = start.wrapping_add(words.0.len());
+    if end <= line.len() && matches!(words.0, Cow::Borrowed(_)) {
+        start..end
+    } else {
+        0..line.len()
+    }
+}

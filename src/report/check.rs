@@ -1,0 +1,170 @@
+//! The verdicts on recorded histories, as text and as JSON.
+//!
+//! The document of a history: `{file, model, verdict, operations, check_us, witness{why, first,
+//! operations[..]}, order[..]}`. `witness` is there for an invalid history, `order` where it was
+//! asked for: null where none was found within the budget. An operation is `{process, call, lines,
+//! times_ns}`, with null for what there is not.
+
+use serde_json::{Value, json};
+
+use crate::foreign::Recorded;
+use crate::id::OpId;
+use crate::linearizability::{Contradiction, Judgement};
+use crate::named::Named;
+use crate::report::layout::{grouped, width, wrap, wrap_hanging};
+
+/// A history that was checked.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckedHistory<'a> {
+    /// The file.
+    pub file: &'a str,
+    /// What it says.
+    pub recorded: &'a Recorded,
+    /// Whether it is linearizable.
+    pub judgement: &'a Judgement,
+    /// How long the check took, reading apart, in microseconds.
+    pub check_us: u64,
+    /// An order of its operations, if it was asked for.
+    pub order: Option<&'a Option<Vec<OpId>>>,
+}
+
+/// A line of the table.
+#[derive(Clone, Debug)]
+pub struct HistoryRow {
+    file: String,
+    model: &'static str,
+    operations: String,
+    verdict: &'static str,
+}
+
+impl CheckedHistory<'_> {
+    /// The verdict in a word.
+    #[must_use]
+    pub const fn verdict(&self) -> &'static str {
+        match self.judgement {
+            Judgement::Linearizable => "valid",
+            Judgement::Contradictory(_) => "invalid",
+            Judgement::Unknown => "unknown",
+        }
+    }
+
+    /// The line of the table.
+    #[must_use]
+    pub fn row(&self) -> HistoryRow {
+        HistoryRow {
+            file: self.file.to_owned(),
+            model: self.recorded.model.name(),
+            operations: grouped(self.recorded.len() as u64),
+            verdict: self.verdict(),
+        }
+    }
+
+    /// What is to be said of it besides the table: the witness of an invalid history, and the order
+    /// of a valid one.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        if let Judgement::Contradictory(contradiction) = self.judgement {
+            let why = self.why(contradiction);
+            text += &format!("{}: not linearizable\n{}\n", self.file, wrap(&why, 2));
+            text += &self.operations(&contradiction.operations);
+            if !contradiction.operations.contains(&contradiction.first) {
+                let name = self.recorded.name(contradiction.first);
+                let place = self.recorded.place(contradiction.first);
+                let first = format!("The first answer that cannot be placed: {name}, {place}.");
+                text += &format!("{}\n", wrap(&first, 2));
+            }
+            text.push('\n');
+        }
+        match self.order {
+            Some(Some(order)) => {
+                text += &format!("{}: an order in which it may have happened\n", self.file);
+                text += &self.operations(order);
+                text.push('\n');
+            }
+            Some(None) if matches!(self.judgement, Judgement::Linearizable) => {
+                text += &format!("{}: no order was found within the budget\n\n", self.file);
+            }
+            Some(None) | None => {}
+        }
+        text
+    }
+
+    fn why(&self, contradiction: &Contradiction) -> String {
+        let why = contradiction.sentence(|op| self.recorded.name(op));
+        let mut letters = why.chars();
+        let first = letters.next().map(|letter| letter.to_uppercase().to_string());
+        format!("{}{}.", first.unwrap_or_default(), letters.as_str())
+    }
+
+    /// A line an operation.
+    fn operations(&self, ops: &[OpId]) -> String {
+        let parts = |op: &OpId| {
+            let recorded = self.recorded;
+            [recorded.process(*op), recorded.call(*op), recorded.place(*op)]
+        };
+        let rows: Vec<[String; 3]> = ops.iter().map(parts).collect();
+        let widest = |column: usize| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0);
+        let (who, what) = (widest(0), widest(1).min(32));
+        let mut text = String::new();
+        for [process, call, place] in &rows {
+            let head = format!("    {process:who$}  {call:what$}  ");
+            text += &format!("{head}{}\n", wrap_hanging(place, width(&head)));
+        }
+        text
+    }
+
+    /// The document of the history.
+    #[must_use]
+    pub fn document(&self) -> Value {
+        let mut document = json!({
+            "file": self.file,
+            "model": self.recorded.model.name(),
+            "verdict": self.verdict(),
+            "operations": self.recorded.len(),
+            "check_us": self.check_us,
+        });
+        let operations = |ops: &[OpId]| ops.iter().map(|op| self.operation(*op)).collect::<Value>();
+        if let Judgement::Contradictory(contradiction) = self.judgement {
+            document["witness"] = json!({
+                "why": contradiction.sentence(|op| self.recorded.name(op)),
+                "first": self.operation(contradiction.first),
+                "operations": operations(&contradiction.operations),
+            });
+        }
+        if let Some(order) = self.order {
+            document["order"] = order.as_deref().map(operations).into();
+        }
+        document
+    }
+
+    fn operation(&self, op: OpId) -> Value {
+        let (lines, times) = (self.recorded.lines(op), self.recorded.times(op));
+        json!({
+            "process": self.recorded.process(op),
+            "call": self.recorded.call(op),
+            "lines": [lines.0, lines.1],
+            "times_ns": [times.0, times.1],
+        })
+    }
+}
+
+/// The table of all histories.
+#[must_use]
+pub fn table(rows: &[HistoryRow]) -> String {
+    let head = HistoryRow {
+        file: "history".to_owned(),
+        model: "model",
+        operations: "operations".to_owned(),
+        verdict: "verdict",
+    };
+    let all = || std::iter::once(&head).chain(rows);
+    let file = all().map(|row| width(&row.file)).max().unwrap_or(0);
+    let model = all().map(|row| row.model.len()).max().unwrap_or(0);
+    let count = all().map(|row| row.operations.len()).max().unwrap_or(0);
+    let line = |row: &HistoryRow| {
+        let HistoryRow { file: name, model: of, operations, verdict } = row;
+        format!("{name:file$}  {of:model$}  {operations:>count$}  {verdict}\n")
+    };
+    all().map(line).collect()
+}
