@@ -394,7 +394,7 @@ impl Story {
                     entry.value = Some(*value);
                     entry.version = Some(self.stamp(*version));
                 }
-                if let Some(version) = told.tombstone {
+                if let Some(version) = line.tombstone {
                     entry.version = Some(self.stamp(version));
                 }
             });

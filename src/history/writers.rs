@@ -394,8 +394,8 @@ mod tests {
         assert_eq!([remover(7), remover(8), remover(9)], [Some(pending), Some(clear), None]);
         // What a read found was removed before it ended.
         let get = Operation::Get { key: KEY, quorum: None };
-        let read = told(&mut history, get, 8, Status::Ok);
-        let later = told(&mut history, delete, 8, Status::Pending);
+        let read = record(&mut history, get, 8, Status::Ok);
+        let later = record(&mut history, delete, 8, Status::Pending);
         let writers = Writers::of(&history);
         assert_eq!(writers.writer(KEY, None, version(8)), Some(later));
         assert_eq!(writers.found(history.entry(read), KEY, None, version(8)), Some(clear));
