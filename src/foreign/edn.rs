@@ -312,6 +312,7 @@ impl EdnReader {
             key: None,
             datum: Datum::Missing,
             time,
+            rank: None,
             line,
         };
         if matches!(happened, Happened::Invoke | Happened::Ok) {

@@ -1,6 +1,8 @@
 //! Our own `history.jsonl`: an object a line. See [`crate::report::history`] for its keys.
 //!
-//! A version says nothing here that the order of the answers does not say, so none is read.
+//! Versions rank the operations: the order of the ranks is one that may explain every answer. The
+//! rank of an operation on several keys is the greatest of its versions. A write that was accepted
+//! several times has none.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,8 +10,9 @@ use std::io::Read;
 use std::ops::Range;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::id::{NodeId, Version};
 use crate::linearizability::Model;
 
 use super::mistake::{Complaint, Mistake};
@@ -36,6 +39,73 @@ struct JsonEvent<'t> {
     key: Option<Words<'t>>,
     #[serde(borrow)]
     value: Option<JsonValue<'t>>,
+    #[serde(default)]
+    version: GreatestVersion,
+    #[serde(default)]
+    versions: GreatestVersion,
+    #[serde(default)]
+    cleared: GreatestVersion,
+    attempts: Option<IgnoredAny>,
+}
+
+impl JsonEvent<'_> {
+    /// The version that the operation is ranked by.
+    fn rank(&self) -> Option<Version> {
+        let greatest = self.version.0.max(self.versions.0).max(self.cleared.0);
+        greatest.filter(|_| self.attempts.is_none())
+    }
+}
+
+/// The greatest version in a string, in an array or among the values of an object, however deep.
+#[derive(Debug, Default)]
+struct GreatestVersion(Option<Version>);
+
+impl<'t> Deserialize<'t> for GreatestVersion {
+    fn deserialize<D: Deserializer<'t>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Versions;
+        impl<'t> Visitor<'t> for Versions {
+            type Value = GreatestVersion;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("versions")
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+                Ok(GreatestVersion(None))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(GreatestVersion(version(text)))
+            }
+
+            fn visit_seq<A: SeqAccess<'t>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut greatest = None;
+                while let Some(GreatestVersion(one)) = seq.next_element()? {
+                    greatest = greatest.max(one);
+                }
+                Ok(GreatestVersion(greatest))
+            }
+
+            fn visit_map<A: MapAccess<'t>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut greatest = None;
+                while let Some((IgnoredAny, GreatestVersion(one))) = map.next_entry()? {
+                    greatest = greatest.max(one);
+                }
+                Ok(GreatestVersion(greatest))
+            }
+        }
+        deserializer.deserialize_any(Versions)
+    }
+}
+
+/// `12.000000345@n1#7`, a version as it is displayed. `None`: it is none.
+fn version(text: &str) -> Option<Version> {
+    let (timestamp, writer) = text.split_once("@n")?;
+    let (node, sequence) = writer.split_once('#')?;
+    let (seconds, nanos) = timestamp.split_once('.').filter(|(_, nanos)| nanos.len() == 9)?;
+    let timestamp = format!("{seconds}{nanos}").parse().ok()?;
+    let node = NodeId(node.parse::<u16>().ok()?.checked_sub(1)?);
+    Some(Version { timestamp, node, sequence: sequence.parse().ok()? })
 }
 
 /// What was written or found.
@@ -158,6 +228,7 @@ fn note(line: &[u8], number: u32, recorder: &mut Recorder) -> Result<(), Box<Com
         key: key.filter(|_| wants_key),
         datum,
         time: event.time_ns,
+        rank: if happened == Happened::Invoke { None } else { event.rank() },
         line: number,
     })
 }
@@ -234,5 +305,37 @@ fn place(line: &[u8], words: &Words<'_>) -> Range<usize> {
         start..end
     } else {
         0..line.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_as_it_is_displayed() {
+        for (timestamp, node) in [(0, 0), (-1, 3), (12_000_000_345, 1023), (i64::MAX, 7)] {
+            let shown = Version { timestamp, node: NodeId(node), sequence: 9 };
+            assert_eq!(version(&shown.to_string()), Some(shown));
+        }
+        for text in ["", "1@n1#1", "0.5@n1#1", "0.000000001@n0#1", "0.000000001@1#1", "x@n1#"] {
+            assert_eq!(version(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_operation_is_ranked_by_the_greatest_of_its_versions() {
+        let rank = |more: &str| {
+            let line = format!(r#"{{"event":"ok","process":"c1","f":"x"{more}}}"#);
+            let event: JsonEvent<'_> = serde_json::from_str(&line).expect("an event");
+            event.rank().map(|version| version.sequence)
+        };
+        let (low, high) = ("\"0.000000001@n1#1\"", "\"0.000000002@n1#2\"");
+        assert_eq!(rank(""), None);
+        assert_eq!(rank(",\"version\":null"), None);
+        assert_eq!(rank(&format!(",\"version\":{low}")), Some(1));
+        assert_eq!(rank(&format!(r#","versions":{{"a":{low},"b":{high}}}"#)), Some(2));
+        assert_eq!(rank(&format!(r#","cleared":{{"a":[{low},{high}],"b":[{low}]}}"#)), Some(2));
+        assert_eq!(rank(&format!(r#","version":{low},"attempts":[{high}]"#)), None);
     }
 }

@@ -3,6 +3,8 @@
 use std::num::NonZeroU64;
 use std::ops::Range;
 
+use crate::id::{OpId, Version};
+
 use super::mistake::Complaint;
 use super::recorded::{Became, ClientFunction, Datum, RecordedOp};
 use super::symbols::SymbolTable;
@@ -49,6 +51,8 @@ pub(super) struct ClientEvent<'t> {
     pub(super) datum: Datum,
     /// In nanoseconds.
     pub(super) time: Option<u64>,
+    /// The version that the operation is ranked by.
+    pub(super) rank: Option<Version>,
     pub(super) line: u32,
 }
 
@@ -72,6 +76,8 @@ pub(super) struct Recorder {
     pub(super) elements: Vec<u32>,
     pub(super) items: Vec<(u32, Datum)>,
     pub(super) nemesis: u32,
+    /// The versions of operations, by their numbers.
+    pub(super) ranks: Vec<(OpId, Version)>,
     /// By the number of the process.
     states: Vec<ProcessState>,
     events: u32,
@@ -81,8 +87,18 @@ impl Recorder {
     pub(super) fn new() -> Self {
         let table = SymbolTable::new;
         let (processes, keys, values) = (table(), table(), table());
-        let (ops, elements, items, states) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { ops, processes, keys, values, elements, items, nemesis: 0, states, events: 0 }
+        Self {
+            ops: Vec::new(),
+            processes,
+            keys,
+            values,
+            elements: Vec::new(),
+            items: Vec::new(),
+            nemesis: 0,
+            ranks: Vec::new(),
+            states: Vec::new(),
+            events: 0,
+        }
     }
 
     /// Notes an event of a client.
@@ -174,6 +190,7 @@ impl Recorder {
             let label = "expected an invocation by this process before";
             return Err(Complaint::new(event.process_at.clone(), title, label));
         };
+        self.ranks.extend(event.rank.map(|rank| (OpId(op), rank)));
         let op = &mut self.ops[op as usize];
         if op.asked != event.asked || event.key.is_some_and(|key| key != op.key) {
             let (what, label) = if op.asked != event.asked {

@@ -52,6 +52,9 @@ pub(super) fn operations(recorder: &Recorder, start: Beginning) -> Operations {
             }
         }
     }
+    for (op, version) in &recorder.ranks {
+        operations.rank(*op, *version);
+    }
     operations
 }
 

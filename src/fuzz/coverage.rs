@@ -2,7 +2,7 @@
 //!
 //! A campaign that finds nothing says little unless it says what it tried. Two things are counted:
 //!
-//! - every strike of a fault, by its kind and by the states of the nodes just before it hit them;
+//! - every impact of a fault, by its kind and by the states of the nodes just before it hit them;
 //! - the runs in which each of [`Sometimes`] happened. A campaign in which one never happens is
 //!   vacuous in that respect.
 
@@ -135,7 +135,7 @@ fn led(leads: &[Leadership], node: NodeId, op: &Entry) -> bool {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Covered {
-    /// Strikes of one kind in one state, counted: the fault's kind (an index into
+    /// Impacts of one kind in one state, counted: the fault's kind (an index into
     /// [`FaultAction::KINDS`]), the states of the nodes that it hit (bit `i` for
     /// `NodeState::ALL[i]`; 0 if it hit none), how often.
     #[serde(rename = "strikes")]
@@ -245,7 +245,7 @@ impl Coverage {
         Sometimes::all().zip(self.sometimes)
     }
 
-    /// The strikes as JSON: for each kind the states that it hit, without zeros.
+    /// The impacts as JSON: for each kind the states that it hit, without zeros.
     #[must_use]
     pub fn impacts_document(&self) -> Value {
         let row = |impacts: &Impacts| {
@@ -402,7 +402,7 @@ mod tests {
     }
 
     /// `crash` is kind 8 and `heal` kind 21; faults 0 and 1 are crashes, fault 2 heals.
-    fn struck(impacts: &[(u32, &[NodeState])]) -> Covered {
+    fn with_impacts(impacts: &[(u32, &[NodeState])]) -> Covered {
         let impact = |(fault, states): &(u32, &[NodeState])| {
             let mut all = NodeStates::default();
             states.iter().for_each(|state| all.insert(*state));
@@ -415,9 +415,9 @@ mod tests {
     #[test]
     fn strikes_are_counted_by_kind_and_state() {
         use NodeState::{Follower, Leader, Unsynced};
-        let one = struck(&[(0, &[Leader, Unsynced]), (1, &[Leader, Unsynced]), (2, &[])]);
+        let one = with_impacts(&[(0, &[Leader, Unsynced]), (1, &[Leader, Unsynced]), (2, &[])]);
         assert_eq!(one.impacts, [(8, 0b10_0001, 2), (21, 0, 1)]);
-        let two = struck(&[(1, &[Follower])]);
+        let two = with_impacts(&[(1, &[Follower])]);
         let mut coverage = Coverage::default();
         coverage.add(&one);
         coverage.add(&two);

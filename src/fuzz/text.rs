@@ -45,7 +45,7 @@ pub fn violation(violation: &Violation, run: &dyn Fn(&str) -> String) -> String 
     out + &wrap(&format!("in {count}; {}", violation.summary), 4) + "\n"
 }
 
-/// The coverage: a table of strikes, and what happened in how many runs.
+/// The coverage: a table of impacts, and what happened in how many runs.
 #[must_use]
 pub fn coverage(coverage: &Coverage, cases: u64) -> String {
     let mut rows: Vec<Vec<String>> = coverage

@@ -92,9 +92,12 @@ impl CheckedHistory<'_> {
 
     fn why(&self, contradiction: &Contradiction) -> String {
         let why = contradiction.sentence(|op| self.recorded.name(op));
-        let mut letters = why.chars();
-        let first = letters.next().map(|letter| letter.to_uppercase().to_string());
-        format!("{}{}.", first.unwrap_or_default(), letters.as_str())
+        // A name stays as it is.
+        let first = why.split(' ').next().filter(|word| word.chars().all(char::is_alphabetic));
+        match first.and_then(|word| word.chars().next()) {
+            Some(letter) => format!("{}{}.", letter.to_uppercase(), &why[letter.len_utf8()..]),
+            None => format!("{why}."),
+        }
     }
 
     /// A line an operation.

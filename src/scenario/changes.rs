@@ -11,7 +11,7 @@ use super::diagnostics::{Loc, Problem, Sink};
 use super::keys::{Declaration, ValueShape, time};
 use super::network::{self, encode_links};
 use super::set::{self, Segment};
-use super::tree::Node;
+use super::tree::{Node, value_of};
 use super::workload;
 use crate::config::{Change, Config, Network, Workload};
 use crate::time::Time;
@@ -45,15 +45,8 @@ pub(super) fn declared() -> Vec<Declaration> {
 
 /// A change as an entry of `[[change]]`.
 pub(super) fn encode(change: &Change) -> Value {
-    // Decoding made the texts from values, so they parse. Others, made by hand, stay texts.
-    let value = |text: &String| {
-        toml::from_str::<Table>(&format!("value = {text}"))
-            .ok()
-            .and_then(|mut table| table.remove("value"))
-            .unwrap_or_else(|| Value::String(text.clone()))
-    };
     let settings: Table =
-        change.set.iter().map(|(path, text)| (path.clone(), value(text))).collect();
+        change.set.iter().map(|(path, text)| (path.clone(), value_of(text))).collect();
     let at = change.at.since(Time::ZERO).to_string();
     let keys = [("at", at.into()), ("set", settings.into())];
     Value::Table(keys.map(|(key, value)| (key.to_owned(), value)).into_iter().collect())

@@ -438,11 +438,13 @@ impl<'a> Element<'a> {
     }
 
     /// Reads it as a whole number of `range`.
-    pub fn integer(&self, range: RangeInclusive<u64>) -> Option<u64> {
-        let (low, high) = (*range.start(), *range.end());
-        let expected = format!("expected a whole number from {low} to {high}");
+    pub fn integer<N: TryFrom<i64> + PartialOrd + Display>(
+        &self,
+        range: RangeInclusive<N>,
+    ) -> Option<N> {
+        let expected = format!("expected a whole number from {} to {}", range.start(), range.end());
         match &self.node.value {
-            Tree::Integer(Some(number)) => match u64::try_from(*number) {
+            Tree::Integer(Some(number)) => match N::try_from(*number) {
                 Ok(number) if range.contains(&number) => Some(number),
                 _ => self.wrong(format!("{number} is out of range"), expected),
             },
@@ -451,26 +453,19 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// Reads it as a whole number of `range`, which fits 32 bits.
-    pub fn integer_u32(&self, range: RangeInclusive<u32>) -> Option<u32> {
-        let number = self.integer(u64::from(*range.start())..=u64::from(*range.end()))?;
-        u32::try_from(number).ok()
-    }
-
-    /// Reads it as a whole number of `range`, which fits 16 bits.
-    pub fn integer_u16(&self, range: RangeInclusive<u16>) -> Option<u16> {
-        let number = self.integer(u64::from(*range.start())..=u64::from(*range.end()))?;
-        u16::try_from(number).ok()
+    /// The number that it is, if it is one.
+    const fn number(&self) -> Option<f64> {
+        match self.node.value {
+            Tree::Float(number) => Some(number),
+            // Large integers lose their last digits; no parameter of a distribution needs them.
+            Tree::Integer(Some(number)) => Some(number as f64),
+            _ => None,
+        }
     }
 
     /// Reads it as a finite number above 0.
     pub fn positive_number(&self) -> Option<f64> {
-        let number = match &self.node.value {
-            Tree::Float(number) => *number,
-            // Large integers lose their last digits; no parameter of a distribution needs them.
-            Tree::Integer(Some(number)) => *number as f64,
-            _ => return self.mistyped("a number"),
-        };
+        let Some(number) = self.number() else { return self.mistyped("a number") };
         if number.is_finite() && number > 0.0 {
             return Some(number);
         }
@@ -528,10 +523,8 @@ impl<'a> Element<'a> {
 
     /// Reads it as a probability: `"0.5%"`, or a number from 0 to 1.
     pub fn probability(&self) -> Option<Probability> {
-        let number = match &self.node.value {
-            Tree::Float(number) => *number,
-            Tree::Integer(Some(number)) => *number as f64,
-            _ => return self.quantity(units::percentage, "a percentage", "such as \"0.5%\""),
+        let Some(number) = self.number() else {
+            return self.quantity(units::percentage, "a percentage", "such as \"0.5%\"");
         };
         if !(0.0..=1.0).contains(&number) {
             let title = format!("{number} is no probability");

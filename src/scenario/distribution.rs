@@ -63,7 +63,7 @@ fn uniform(value: &Element<'_>) -> Option<Distribution> {
 
 fn mixture(value: &Element<'_>) -> Option<Distribution> {
     let part = |table: &mut TableDecoder<'_>| {
-        let weight = table.required("weight", |weight| weight.integer_u32(0..=1_000_000_000));
+        let weight = table.required("weight", |weight| weight.integer(0..=1_000_000_000));
         let read = |variant: usize, value: &Element<'_>| simple(PARTS[variant], value);
         let part = table.exactly_one(&PARTS, "the part's distribution", read);
         Some((weight?, part?))

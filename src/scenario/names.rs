@@ -50,8 +50,7 @@ impl Interner {
 pub(super) struct Interned {
     keys: Interner,
     clients: Interner,
-    values: Vec<String>,
-    value_ids: BTreeMap<String, usize>,
+    values: Interner,
     faults: Vec<String>,
 }
 
@@ -61,8 +60,7 @@ impl Interned {
         Self {
             keys: Interner::new('k', keys),
             clients: Interner::new('c', clients),
-            values: Vec::new(),
-            value_ids: BTreeMap::new(),
+            values: Interner::new('v', 0),
             faults: Vec::new(),
         }
     }
@@ -111,15 +109,8 @@ impl Interned {
 
     /// The value of this text: one of the workload, or a text.
     pub(super) fn value(&mut self, text: &str) -> Value {
-        if let Some(made) = self.made_value(text) {
-            return made;
-        }
-        let next = self.values.len();
-        let index = *self.value_ids.entry(text.to_owned()).or_insert(next);
-        if index == next {
-            self.values.push(text.to_owned());
-        }
-        Value::text(index)
+        let made = self.made_value(text);
+        made.unwrap_or_else(|| Value::text(self.values.intern(text) as usize))
     }
 
     pub(super) fn set_faults(&mut self, ids: Vec<String>) {
@@ -138,7 +129,7 @@ impl Interned {
     pub(super) fn into_names(self) -> Names {
         Names {
             keys: self.keys.into_texts(),
-            values: self.values,
+            values: self.values.into_texts(),
             clients: self.clients.into_texts(),
             faults: self.faults,
         }

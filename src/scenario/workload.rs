@@ -176,7 +176,7 @@ const ARRIVALS: [(&str, bool); 2] = [("poisson", true), ("constant", false)];
 
 /// `open = { rate, arrivals, burst }` or `open = { interval, burst }`.
 fn arrivals(table: &mut TableDecoder<'_>, lasts: Option<Span>) -> Option<Pace> {
-    let burst = table.or("burst", 1, |burst| burst.integer_u32(1..=MAX_BURST));
+    let burst = table.or("burst", 1, |burst| burst.integer(1..=MAX_BURST));
     let arrivals = table.get("arrivals");
     let poisson = arrivals.as_ref().map_or(Some(true), |arrivals| arrivals.choice(&ARRIVALS));
     let read = |source: usize, value: &Element<'_>| {
@@ -337,7 +337,7 @@ fn replica_count(element: &Element<'_>) -> Option<u16> {
     if element.is_string() {
         return element.wrong("this is no number of replicas", "expected a number, or `all`");
     }
-    let replicas = element.integer_u16(1..=u16::MAX)?;
+    let replicas = element.integer(1..=u16::MAX)?;
     if replicas > nodes {
         let title = format!("the read asks {replicas} replicas, but there are {nodes} nodes");
         return element.wrong(title, format!("expected at most {nodes}, or `all`"));

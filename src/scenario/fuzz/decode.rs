@@ -143,7 +143,7 @@ fn nodes_down() -> Format<u16> {
             return element
                 .wrong("this is no number of nodes", "expected a number, or `unlimited`");
         }
-        element.integer_u16(1..=element.nodes())
+        element.integer(1..=element.nodes())
     };
     Format::new(node_count().shape().clone(), read, |most| i64::from(*most).into())
 }

@@ -1,6 +1,6 @@
 //! Formats of values: their shape, and how they are read and written.
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Display};
 use std::ops::RangeInclusive;
 
 use serde_json::json;
@@ -276,13 +276,11 @@ pub fn line() -> Format<String> {
 #[must_use]
 pub fn integer<N>(range: RangeInclusive<N>) -> Format<N>
 where
-    N: TryFrom<u64> + Into<u64> + Copy + Send + Sync + 'static,
+    N: TryFrom<i64> + Into<u64> + Display + PartialOrd + Copy + Send + Sync + 'static,
 {
-    let (low, high) = (*range.start(), *range.end());
-    let (low, high): (u64, u64) = (low.into(), high.into());
     Format::new(
-        whole_number(low..=high),
-        move |element| N::try_from(element.integer(low..=high)?).ok(),
+        whole_number((*range.start()).into()..=(*range.end()).into()),
+        move |element| element.integer(range.clone()),
         // Integers of TOML have 63 bits. Only a program can set a larger one.
         |number| i64::try_from((*number).into()).unwrap_or(i64::MAX).into(),
     )
@@ -305,7 +303,7 @@ pub fn node() -> Format<NodeId> {
 #[must_use]
 pub fn node_count() -> Format<u16> {
     let shape = whole_number(1..=u64::from(NODES));
-    let read = |element: &Element<'_>| element.integer_u16(1..=element.nodes());
+    let read = |element: &Element<'_>| element.integer(1..=element.nodes());
     Format::new(shape, read, |count| i64::from(*count).into())
 }
 
@@ -314,7 +312,7 @@ pub fn node_count() -> Format<u16> {
 #[must_use]
 pub fn follower_count(title: &'static str) -> Format<u16> {
     let read = move |element: &Element<'_>| {
-        let count = element.integer_u16(1..=u16::MAX)?;
+        let count = element.integer(1..=u16::MAX)?;
         let followers = element.nodes() - 1;
         if count > followers {
             let title = title.replace("{}", &count.to_string());

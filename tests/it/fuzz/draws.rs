@@ -266,7 +266,7 @@ fn stops(fault: &Fault, nodes: u16) -> u16 {
 }
 
 /// The most nodes that can be stopped at once: at each start of a fault, all active faults and all
-/// with `when`, which may strike just then.
+/// with `when`, which may start just then.
 fn most_stopped(config: &Config) -> u16 {
     let nodes = config.cluster.nodes;
     let at = |fault: &Fault| match fault.start {

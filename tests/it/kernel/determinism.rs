@@ -344,7 +344,7 @@ fn pieces() -> impl Strategy<Value = Vec<Piece>> {
     let until = |ms: u64| Piece::Until(Time::from_nanos(ms * 1_000_000));
     let piece = prop_oneof![
         (0_usize..400).prop_map(Piece::Steps),
-        // Whole tenths of a second, at which faults strike, and any other time.
+        // Whole tenths of a second, at which faults start, and any other time.
         (0_u64..40).prop_map(move |tenths| until(tenths * 100)),
         (0_u64..4_000).prop_map(until),
     ];

@@ -1,5 +1,5 @@
-//! Faults with `when`: at which event each strikes, in what order with other events, and what is
-//! reported of one that never strikes.
+//! Faults with `when`: at which event each starts, in what order with other events, and what is
+//! reported of one that never starts.
 //!
 //! Three nodes are a millisecond apart; n1 leads. A client writes every 100 ms and is answered when
 //! all nodes have the record on disk. A sync takes four milliseconds.
@@ -200,7 +200,7 @@ fn a_moment_is_a_time_that_need_not_be_known() {
     }
 }
 
-/// A fault strikes once, and its effect may trigger the next fault.
+/// A fault starts once, and its effect may trigger the next fault.
 #[test]
 fn moments_follow_one_another_and_do_not_come_back() {
     let faults = r"[[fault]]

@@ -31,7 +31,7 @@ fault = [{faults}]
     read(&text).run(1, RunOptions::default())
 }
 
-/// The states recorded for the last fault that struck.
+/// The states recorded for the last fault that started.
 #[track_caller]
 fn last_found(result: &RunResult) -> String {
     let impacts = &result.impacts;

@@ -451,7 +451,7 @@ impl File {
         }
     }
 
-    /// Whom a fault strikes.
+    /// The target of a fault.
     fn target(&self, draw: &mut Draw) -> String {
         match draw.below(10) {
             0..=3 => "\"leader\"".to_owned(),

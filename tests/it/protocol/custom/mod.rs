@@ -324,7 +324,7 @@ fn protocols_are_registered_by_name() {
     assert_eq!(names, ["leader-follower", "chain"]);
 }
 
-/// Every milestone of a chain; the simulation sees them without the protocol's help.
+/// Every occurrence in a chain; the simulation sees them without the protocol's help.
 #[test]
 fn faults_may_be_tied_to_moments_of_a_chain() {
     let start = |when: &str| {
