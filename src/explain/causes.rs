@@ -191,9 +191,11 @@ pub(super) fn missed_by(witness: &Witness, history: &History) -> Option<(Followe
         let version = witness.write?;
         let writers = Writers::of(history);
         let found = history.effect_on(earlier, key).filter(|found| found.version == Some(version));
-        let found = found.and_then(|effect| effect.found()?.value());
+        let found = found.and_then(|effect| effect.found());
         let of_version = || writers.of_version(key, version).next();
-        found.and_then(|value| writers.found(before, key, value, version)).or_else(of_version)
+        found
+            .and_then(|content| writers.found(before, key, content.value(), version))
+            .or_else(of_version)
     };
     let mut write = match op {
         Some(op) => losses::written(history, &[(op, key)]).pop()?,

@@ -102,8 +102,8 @@ pub struct Entry {
     pub due_at: Time,
     /// The value of a put, the element of an append, or the value that a completed get found.
     pub value: Option<Value>,
-    /// The version that a get found, or that a node gave a write, whether or not the client learned
-    /// of it.
+    /// The version that a get found, of a value or of a tombstone, or that a node gave a write,
+    /// whether or not the client learned of it.
     pub version: Option<Version>,
     /// The value that a write on one key replaced on the node that accepted it first. See
     /// [`super::History::tells_over`].
@@ -199,6 +199,12 @@ impl Entry {
     #[must_use]
     pub const fn is_on_one_key(&self) -> bool {
         matches!(self.function, Function::Put | Function::Get | Function::Delete | Function::Append)
+    }
+
+    /// Whether it is a delete or a clear.
+    #[must_use]
+    pub const fn is_removal(&self) -> bool {
+        matches!(self.function, Function::Delete | Function::Clear)
     }
 
     /// Whether it is a write: a put, an append, a delete or a clear.
