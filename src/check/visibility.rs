@@ -117,8 +117,8 @@ mod tests {
         story.get("c2", "k", ("b", 2)).at(12).ok(13);
         story.miss("c2", "k").at(14).ok(15);
         assert_eq!(of(&story), [(2, true), (1, false), (3, true), (5, false)]);
-        // Once anything has removed the key, it is unknown what a get of nothing saw, unless it found
-        // the tombstone.
+        // Once anything has removed the key, it is unknown what a get of nothing saw, unless it
+        // found the tombstone.
         story.delete("c2", "k").at(20).ok(21).version(3);
         story.miss("c2", "k").at(22).ok(23).tombstone(3);
         story.put("c1", "k", "c").at(30).ok(31).version(4);
