@@ -1,4 +1,4 @@
-//! One operation of a history: what was asked, and what became of it.
+//! One operation of a history: its call and its outcome.
 
 use crate::id::{ClientId, KeyId, NodeId, Value, Version};
 use crate::operation::Operation;
@@ -34,7 +34,8 @@ pub enum Failure {
     /// The node was down and the connection was refused.
     Refused,
     /// Too few followers acknowledged in time.
-    TooFewConfirmations,
+    #[strum(serialize = "too-few-confirmations")]
+    TooFewAcknowledgements,
     /// The node does not support the operation.
     Unsupported,
     /// The node cannot serve: its disk is full or damaged.
@@ -118,7 +119,7 @@ pub struct Entry {
     pub completed_seq: u32,
     /// The incarnation of the process that invoked it. See [`super::Process`].
     pub incarnation: u32,
-    /// What was asked.
+    /// Which kind of operation it is.
     pub function: Function,
     /// What became of it.
     pub status: Status,
