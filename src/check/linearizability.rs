@@ -18,11 +18,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::history::{Access, Content as Found, Entry, Function, KeyEffect, OtherKeys, Status};
+use crate::history::{Access, Entry, Function, KeyContent as Found, KeyEffect, OtherKeys, Status};
 use crate::id::{KeyId, OpId, Value, Version};
 use crate::linearizability::{
-    self as room, Content, Contradiction, Expects, Judgement, Operation, Operations, Others, Step,
-    Update, Why,
+    self as room, Content, Contradiction, EndOf, Expects, Judgement, Operation, Operations, Others,
+    Step, Update, Why,
 };
 
 use super::facts::Facts;
@@ -109,18 +109,16 @@ impl Symbols<'_> {
     fn expects(
         &mut self,
         operations: &mut Operations,
-        (read, entry): (OpId, &Entry),
+        entry: &Entry,
         effect: &KeyEffect<'_>,
         found: Found<'_>,
     ) -> Expects {
         let (writers, key) = (&self.facts.writers, effect.key);
         match (found, effect.version) {
             (Found::Key, _) => Expects::Present,
-            (Found::Nothing, version) => {
-                let remover = |version| writers.writer(key, None, version);
-                // An operation removes a key for others once it was invoked.
-                let is_told = |op: &OpId| *op != read;
-                Expects::Absent { by: version.and_then(remover).filter(is_told) }
+            (Found::Nothing | Found::Tombstone, version) => {
+                let remover = |version| writers.found(entry, key, None, version);
+                Expects::Absent { by: version.and_then(remover) }
             }
             (Found::List { elements, .. }, _) => {
                 let writer = |element: &Value| writers.found_element(entry, key, *element);
@@ -131,7 +129,7 @@ impl Symbols<'_> {
             }
             (Found::Value(value), version) => {
                 let writer = match version {
-                    Some(version) => writers.found(entry, key, value, version),
+                    Some(version) => writers.found(entry, key, Some(value), version),
                     None => writers.found_element(entry, key, value),
                 };
                 let history = self.facts.evidence.history;
@@ -176,7 +174,7 @@ fn translate(facts: &Facts<'_>, by: ValuesBy) -> Operations {
             let key = effect.key;
             match effect.access {
                 Access::Read(found) => {
-                    Step::read(key, symbols.expects(operations, (op, entry), effect, found))
+                    Step::read(key, symbols.expects(operations, entry, effect, found))
                 }
                 Access::Put(value) => {
                     let symbol = symbols.written(op, value);
@@ -225,12 +223,12 @@ fn newest_before(facts: &Facts<'_>, contradiction: &Contradiction) -> Option<OpI
 fn witness(facts: &Facts<'_>, contradiction: &Contradiction) -> Witness {
     let history = facts.evidence.history;
     let names = facts.evidence.names();
-    let summary = contradiction.sentence(|op| {
+    let name = |op| {
         let entry = history.entry(op);
         let found = history.effects(op).next().filter(|_| entry.is_on_one_key());
         let found = match found.and_then(|effect| effect.found()) {
             None | Some(Found::Key) => String::new(),
-            Some(Found::Nothing) => ", which found nothing,".to_owned(),
+            Some(Found::Nothing | Found::Tombstone) => ", which found nothing,".to_owned(),
             Some(Found::Value(value)) => format!(", which found {},", names.value(value)),
             Some(Found::List { elements, .. }) => {
                 let texts: Vec<String> =
@@ -238,13 +236,13 @@ fn witness(facts: &Facts<'_>, contradiction: &Contradiction) -> Witness {
                 format!(", which found [{}],", texts.join(", "))
             }
         };
-        let until = match entry.status {
-            Status::Ok => format!("{} s", entry.completed_at),
-            Status::Info | Status::Pending | Status::Fail => "the end".to_owned(),
-        };
-        let call = words::call_by(names, entry);
-        format!("{call}{found} from {} s to {until}", entry.invoked_at)
-    });
+        format!("{}{found}", words::call_by(names, entry))
+    };
+    let at = |end| match end {
+        EndOf::Call(op) => format!(" at {} s", history.entry(op).invoked_at),
+        EndOf::Return(op) => format!(" at {} s", history.entry(op).completed_at),
+    };
+    let summary = contradiction.sentence(name, at);
     let mut operations = contradiction.operations.clone();
     // What an explanation follows comes first, and the read that shows something else last.
     let (newer, read) = match contradiction.why {
@@ -305,11 +303,9 @@ mod tests {
         story.get("c2", "city", ("Rome", 5)).at(5).ok(6).by(2);
         is_broken_by(
             &story,
-            "put city=Rome by c1 from 0.001000000 s to 0.002000000 s returned before put city=Oslo \
-             by c1 from 0.003000000 s to 0.004000000 s was called, so the value of the first is \
-             the older one; but put city=Oslo by c1 from 0.003000000 s to 0.004000000 s returned \
-             before get city by c2, which found Rome, from 0.005000000 s to 0.006000000 s was \
-             called, so it is the newer one",
+            "an older value came back: get city by c2, which found Rome, was called at \
+             0.005000000 s after put city=Oslo by c1 had returned at 0.004000000 s, which was \
+             called after put city=Rome by c1 had returned at 0.002000000 s",
             &[1, 0, 2],
         );
         assert_eq!(story.witness(Linearizability).write, Some(story.stamp(8)));
@@ -321,8 +317,8 @@ mod tests {
         story.get("c2", "city", ("Bonn", 9)).at(5).ok(6);
         is_broken_by(
             &story,
-            "get city by c2, which found Bonn, from 0.005000000 s to 0.006000000 s shows what no \
-             operation left there",
+            "get city by c2, which found Bonn, shows what no operation had left there at \
+             0.006000000 s",
             &[2],
         );
     }

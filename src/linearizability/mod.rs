@@ -21,7 +21,7 @@
 pub use judge::{BUDGET, check, linearize};
 pub use model::{Answered, Asked, Content, Expects, Model, Step, Update};
 pub use operations::{Operation, Operations, Others};
-pub use witness::{Contradiction, Judgement, Why};
+pub use witness::{Contradiction, EndOf, Judgement, Why};
 
 #[cfg(test)]
 mod brute;

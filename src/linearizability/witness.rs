@@ -106,29 +106,63 @@ impl Why {
     }
 }
 
+/// The begin or the end of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndOf {
+    /// Its call.
+    Call(OpId),
+    /// Its return.
+    Return(OpId),
+}
+
 impl Contradiction {
-    /// The reason in words. `name` names an operation, as in `c1's read of 3`.
+    /// The reason in words. `name` names an operation, as in `c1's read of 3`; `at` says when it was
+    /// called or returned, as in ` at 3 s`, and may say nothing.
     #[must_use]
-    pub fn sentence(&self, name: impl Fn(OpId) -> String) -> String {
+    pub fn sentence(&self, name: impl Fn(OpId) -> String, at: impl Fn(EndOf) -> String) -> String {
+        let called = |op| at(EndOf::Call(op));
+        let returned = |op| at(EndOf::Return(op));
         match self.why {
             Why::NeverWritten { read } => {
-                format!("{} shows what no operation left there", name(read))
+                let end = returned(read);
+                format!("{} shows what no operation had left there{end}", name(read))
             }
-            Why::BeforeItsWrite { read, write } => {
-                format!("{} had returned before {} was called", name(read), name(write))
-            }
-            Why::CameBack { before, after } => format!(
-                "{} returned before {} was called, so the value of the first is the older one; but \
-                 {} returned before {} was called, so it is the newer one",
-                name(before.0),
-                name(before.1),
-                name(after.0),
-                name(after.1)
+            Why::BeforeItsWrite { read, write } => format!(
+                "{} had returned{} before {} was called{}",
+                name(read),
+                returned(read),
+                name(write),
+                called(write)
+            ),
+            Why::CameBack { before: (old, new), after: (newer, older) } if new == newer => format!(
+                "an older value came back: {} was called{} after {} had returned{}, which was \
+                 called after {} had returned{}",
+                name(older),
+                called(older),
+                name(new),
+                returned(new),
+                name(old),
+                returned(old)
+            ),
+            Why::CameBack { before: (old, new), after: (newer, older) } => format!(
+                "two values would each have to be the older one: {} was called{} after {} had \
+                 returned{}, but {} was called{} after {} had returned{}",
+                name(new),
+                called(new),
+                name(old),
+                returned(old),
+                name(older),
+                called(older),
+                name(newer),
+                returned(newer)
             ),
             Why::BackToTheBeginning { changed, read } => format!(
-                "{} was called after {} had returned, and shows what was there before any write",
+                "{} was called{} after {} had returned{}, and shows what was there before any \
+                 write",
                 name(read),
-                name(changed)
+                called(read),
+                name(changed),
+                returned(changed)
             ),
             Why::TwoPlaces { write, reads: (one, other) } if one == other => {
                 format!("{} shows twice what {} appended once", name(one), name(write))
@@ -139,11 +173,12 @@ impl Contradiction {
                 name(other),
                 name(write)
             ),
-            Why::NoOrder => format!(
-                "no order of these operations gives all of their answers; {} is the first to \
-                 complete that cannot be placed",
-                name(self.first)
-            ),
+            Why::NoOrder => {
+                let others = self.operations.iter().filter(|op| **op != self.first);
+                let others: Vec<String> = others.map(|op| name(*op)).collect();
+                let (first, end) = (name(self.first), returned(self.first));
+                format!("{first}, complete{end}, fits into no order with {}", others.join("; "))
+            }
         }
     }
 }

@@ -91,7 +91,7 @@ impl CheckedHistory<'_> {
     }
 
     fn why(&self, contradiction: &Contradiction) -> String {
-        let why = contradiction.sentence(|op| self.recorded.name(op));
+        let why = contradiction.sentence(|op| self.recorded.name(op), |_| String::new());
         // A name stays as it is.
         let first = why.split(' ').next().filter(|word| word.chars().all(char::is_alphabetic));
         match first.and_then(|word| word.chars().next()) {
@@ -130,7 +130,7 @@ impl CheckedHistory<'_> {
         let operations = |ops: &[OpId]| ops.iter().map(|op| self.operation(*op)).collect::<Value>();
         if let Judgement::Contradictory(contradiction) = self.judgement {
             document["witness"] = json!({
-                "why": contradiction.sentence(|op| self.recorded.name(op)),
+                "why": contradiction.sentence(|op| self.recorded.name(op), |_| String::new()),
                 "first": self.operation(contradiction.first),
                 "operations": operations(&contradiction.operations),
             });
