@@ -399,6 +399,28 @@ mod tests {
     }
 
     #[test]
+    fn a_get_of_a_tombstone_names_its_version_and_the_delete() {
+        use crate::id::{ClientId, KeyId};
+        use crate::operation::Operation;
+        use crate::time::Time;
+        let mut history = History::with_capacity(2, sample::names());
+        let (at, process, key) = (Time::ZERO, Process::first(ClientId(0)), KeyId(0));
+        let version = Version { timestamp: 7, node: NodeId(0), sequence: 1 };
+        let delete = history.invoke(at, at, process, Operation::Delete { key, quorum: None });
+        history.accept(delete, version);
+        history.complete(delete, at, Status::Ok, |_| {});
+        let get = history.invoke(at, at, process, Operation::Get { key, quorum: None });
+        history.complete(get, at, Status::Ok, |entry| entry.version = Some(version));
+        let mut out = Vec::new();
+        write(&history, &mut out).unwrap();
+        let last: Json =
+            serde_json::from_str(str::from_utf8(&out).unwrap().lines().last().unwrap())
+                .expect("a line is JSON");
+        let said = (&last["value"], &last["version"], &last["written_by"]);
+        assert_eq!(said, (&Json::Null, &"0.000000007@n1#1".into(), &0.into()));
+    }
+
+    #[test]
     fn a_read_that_found_nothing_where_the_leader_was_named_says_so() {
         use crate::id::{ClientId, KeyId};
         let mut history = History::with_capacity(2, sample::names());
