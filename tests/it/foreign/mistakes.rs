@@ -238,6 +238,7 @@ fn bytes_that_are_no_text_have_a_place() {
         (b"[0 :invoke :read nil]\n\n;\xc3", (3, 2)),
         (b"[0 :invoke :read nil]\n\xfe", (2, 1)),
         (b"\xff\xfe", (1, 1)),
+        (b"\x80", (1, 1)),
     ] {
         for format in [how.clone(), ReadAs::default()] {
             let mistake = splitbrain::foreign::read("history", bytes, &format);
