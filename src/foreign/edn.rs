@@ -377,13 +377,22 @@ impl GivenValue<'_> {
         recorder: &mut Recorder,
     ) -> Result<Datum, Box<Complaint>> {
         let GivenValue { text, value, is_map, scratch } = self;
-        let Some(value) = value else { return Ok(Datum::Missing) };
-        let kind = value[0].kind;
+        let at = value.map_or_else(|| event.asked_at.clone(), |value| value[0].at());
         let wrong = |expected: &str| {
             let word = String::from_utf8_lossy(&text[event.asked_at.clone()]).into_owned();
             let title = format!("the value of `{word}` has the wrong shape");
-            Complaint::new(value[0].at(), title, format!("expected {expected}"))
+            Complaint::new(at.clone(), title, format!("expected {expected}"))
         };
+        let kind = value.map_or(FormKind::Nil, |value| value[0].kind);
+        if event.happened == Happened::Invoke && kind == FormKind::Nil {
+            match event.asked {
+                ClientFunction::Write if value.is_none() => return Err(wrong("a value")),
+                ClientFunction::Append => return Err(wrong("an element")),
+                ClientFunction::Cas => return Err(wrong("`[from to]`")),
+                _ => {}
+            }
+        }
+        let Some(value) = value else { return Ok(Datum::Missing) };
         let answered = event.happened == Happened::Ok;
         let mut one = |form: &[Form], values: &mut SymbolTable| match form[0].kind {
             FormKind::Nil => Datum::NIL,
