@@ -97,6 +97,13 @@ const HISTORIES: &[(&str, &str, &str)] = &[
          [0 :ok :read [b 3]]",
     ),
     (
+        "what is on all keys has no key",
+        "valid",
+        "[0 :invoke :list] [1 :invoke :put [a 1]] [1 :ok :put [a 1]] [0 :ok :list [a]]
+         [0 :invoke :read-all] [0 :ok :read-all {a 1}] [0 :invoke :clear] [0 :ok :clear]
+         [0 :invoke :list] [0 :ok :list #{}] [0 :invoke :get [a nil]] [0 :ok :get [a nil]]",
+    ),
+    (
         "also where the key stands apart",
         "invalid",
         "({:process 0, :type :invoke, :f :write, :key :x, :value 1}
