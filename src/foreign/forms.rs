@@ -1,7 +1,7 @@
 //! The syntax of EDN: forms in a slice of text.
 //!
-//! No crate reads it here: those for EDN build a tree of strings and maps for each form, and tell no
-//! place of what is wrong inside it. Two million events of a history, 140 MB, are read in half a
+//! No crate reads it here: those for EDN (`edn-format`, `edn-rs`, `clojure-reader`) build a tree of
+//! vectors and maps for each form. Two million events of a history, 140 MB, are read in half a
 //! second, and in 0.25 microseconds an event there is no time to allocate. Here a form is some
 //! numbers in a vector that the next event uses again.
 
