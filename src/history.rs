@@ -12,7 +12,7 @@ use crate::names::Names;
 use crate::operation::Operation;
 use crate::time::Time;
 
-pub use effects::{Access, Content, KeyEffect, KeyEffects, OtherKeys};
+pub use effects::{Access, KeyContent, KeyEffect, KeyEffects, OtherKeys};
 pub use entry::{Entry, Failure, Function, Status};
 pub use writers::Writers;
 

@@ -1,4 +1,4 @@
-//! What a client asks of a node.
+//! The operations that clients ask nodes for.
 
 use std::hash::{Hash, Hasher};
 use std::mem::discriminant;
@@ -15,7 +15,7 @@ pub struct ReadQuorum {
     pub repair: bool,
 }
 
-/// What a client asks of a node.
+/// An operation that a client asks a node for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// Set a key.
@@ -31,7 +31,7 @@ pub enum Operation {
     Get {
         /// The key.
         key: KeyId,
-        /// The replicas to ask; `None`: the node asked answers from what it has.
+        /// The replicas to ask; `None`: one node, which answers from its own copy.
         quorum: Option<ReadQuorum>,
     },
     /// Remove a key.

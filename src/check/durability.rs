@@ -30,8 +30,8 @@
 //!
 //! One pass with two thresholds for each key: the lost writes are those invoked after a threshold.
 
-use crate::history::{Access, Entry, Function, KeyEffect, OtherKeys};
-use crate::id::{KeyId, NodeId, OpId, Value};
+use crate::history::{Entry, Function, OtherKeys};
+use crate::id::{KeyId, NodeId, OpId};
 use crate::protocol::Stored;
 
 use super::facts::{Facts, Holding};
@@ -123,23 +123,21 @@ fn lost_key(
     thresholds: &[Option<Thresholds>],
     (op, entry): (OpId, &Entry),
 ) -> Option<KeyId> {
-    let is_lost = |effect: &KeyEffect<'_>| {
-        let Some(threshold) = &thresholds[effect.key.0 as usize] else { return false };
-        match effect.access {
-            Access::Put(_) => threshold.put <= entry.invoked_seq,
-            Access::Append(element) => {
-                threshold.put <= entry.invoked_seq && !is_element(facts, effect.key, element)
-            }
-            Access::Remove => threshold.removal <= entry.invoked_seq,
-            Access::Read(_) => unreachable!("only writes are lost"),
-        }
+    let is_lost = |key: KeyId| match &thresholds[key.0 as usize] {
+        Some(threshold) if entry.is_removal() => threshold.removal <= entry.invoked_seq,
+        Some(threshold) => threshold.put <= entry.invoked_seq && !is_element(facts, entry),
+        None => false,
     };
-    facts.evidence.history.effects(op).find(is_lost).map(|effect| effect.key)
+    if entry.is_on_one_key() {
+        return is_lost(entry.key).then_some(entry.key);
+    }
+    facts.evidence.history.effects(op).map(|effect| effect.key).find(|key| is_lost(*key))
 }
 
-/// Whether `element` is in the list that the key shows.
-fn is_element(facts: &Facts<'_>, key: KeyId, element: Value) -> bool {
-    let mut lists = facts.shown_lists(key);
+/// Whether the append `entry` has its element in the list that the key shows.
+fn is_element(facts: &Facts<'_>, entry: &Entry) -> bool {
+    let (Function::Append, Some(element)) = (entry.function, entry.value) else { return false };
+    let mut lists = facts.shown_lists(entry.key);
     lists.any(|(_, list)| list.iter().any(|(_, value)| *value == element))
 }
 
@@ -155,10 +153,10 @@ fn thresholds(facts: &Facts<'_>) -> Vec<Option<Thresholds>> {
         &[]
     };
     for (op, entry) in (0..).map(OpId).zip(removals) {
-        if !entry.is_write() || !entry.may_have_happened() {
+        if !entry.is_removal() || !entry.may_have_happened() {
             continue;
         }
-        for effect in history.effects(op).filter(KeyEffect::removes) {
+        for effect in history.effects(op) {
             let until = &mut removed_until[effect.key.0 as usize];
             *until = entry.end().max(*until);
         }
@@ -251,7 +249,7 @@ fn last_seen(facts: &Facts<'_>, op: OpId, entry: &Entry, keepers: &[(NodeId, boo
             && read.is_ok()
             && read.key == entry.key
             && read.value.zip(read.version).is_some_and(|(value, version)| {
-                facts.writers.found(read, read.key, value, version) == Some(op)
+                facts.writers.found(read, read.key, Some(value), version) == Some(op)
             })
     };
     let last =

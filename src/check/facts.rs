@@ -8,11 +8,12 @@
 //! - **A retried write may have several versions**, one for each attempt that a node accepted. A
 //!   checker uses the version that *claims least*: the least when the write sets a bound for others
 //!   ([`Facts::least`]), the greatest when it is compared with a bound ([`Facts::greatest`]).
-//! - **A read that finds nothing** is explained by a removal (delete or clear) of the key that did
-//!   not fail and was invoked before the read completed. The read then misses no write that is, or
-//!   may be, older than the removal. The explanation no longer holds once the removal has completed
-//!   and something was acknowledged after it. In the same way a put or an append explains a key in
-//!   a list of keys, and whatever ends a list explains an element that is not in it.
+//! - **A get that finds a tombstone** has read that removal. **A read that finds nothing**, not
+//!   even a tombstone, is explained by a removal (delete or clear) of the key that did not fail and
+//!   was invoked before the read completed. The read then misses no write that is, or may be, older
+//!   than the removal. The explanation no longer holds once the removal has completed and something
+//!   was acknowledged after it. In the same way a put or an append explains a key in a list of
+//!   keys, and whatever ends a list explains an element that is not in it.
 //! - **A clear** removes the keys whose removal a node accepted
 //!   ([`crate::history::History::effects`]). A clear for which no removal was accepted may have
 //!   emptied one replica of any keys: it explains every absence and promises none.
@@ -20,7 +21,7 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use crate::history::{Access, Content, Entry, Function, KeyEffect, OtherKeys, Writers};
+use crate::history::{Entry, Function, KeyContent, KeyEffect, OtherKeys, Writers};
 use crate::id::{KeyId, NodeId, OpId, Value, Version};
 use crate::metrics::Settlement;
 use crate::named::Named;
@@ -44,6 +45,8 @@ pub(super) struct Holding {
 pub(super) enum ReadResult {
     /// This write's value.
     Value(Write),
+    /// The tombstone that this removal left.
+    Tombstone(Write),
     /// The key without its value.
     Key,
     /// No such key.
@@ -366,32 +369,35 @@ impl<'a> Facts<'a> {
     }
 
     /// Calls `note` for each acknowledged write of `op`, by key: a clear has several, a repeated
-    /// append none. Each has its least version.
+    /// append none. Each has its least version; the greatest is beside it.
     #[inline]
     pub(super) fn for_each_write(
         &self,
         op: OpId,
         entry: &Entry,
-        mut note: impl FnMut(KeyId, Write),
+        mut note: impl FnMut(KeyId, Write, Version),
     ) {
-        let mut noted = None;
-        for effect in self.evidence.history.effects(op) {
-            let is_write = match effect.access {
-                Access::Put(_) | Access::Remove => true,
-                Access::Append(_) => !self.is_repeated(op),
-                Access::Read(_) => false,
-            };
-            // The first removal of a key has the least version.
-            let is_first = noted.replace(effect.key) != Some(effect.key);
-            if let Some(version) = effect.version.filter(|_| is_write && is_first) {
-                let version = self.least(op, version);
-                note(effect.key, Write { version, ..place(op, entry) });
+        // Nearly all are on one key. A clear has no version of its own.
+        if let Some(version) = entry.version {
+            if entry.function != Function::Append || !self.is_repeated(op) {
+                let least = Write { version: self.least(op, version), ..place(op, entry) };
+                note(entry.key, least, self.greatest(op, version));
             }
+            return;
+        }
+        // By key and version.
+        let mut removals = self.evidence.history.effects(op).peekable();
+        while let Some(KeyEffect { key, version: Some(version), .. }) = removals.next() {
+            let mut greatest = version;
+            while let Some(other) = removals.next_if(|other| other.key == key) {
+                greatest = other.version.unwrap_or(greatest);
+            }
+            note(key, Write { version, ..place(op, entry) }, greatest);
         }
     }
 
-    /// The write of a value that `read` found with this version.
-    pub(super) fn found(&self, read: &Entry, key: KeyId, value: Value, version: Version) -> Write {
+    /// The write of the value, or of the tombstone, that `read` found with this version.
+    fn found(&self, read: &Entry, key: KeyId, value: Option<Value>, version: Version) -> Write {
         match self.writers.found(read, key, value, version) {
             Some(op) => Write { version, ..place(op, self.evidence.history.entry(op)) },
             None => Write::unknown(version),
@@ -446,11 +452,14 @@ impl<'a> Facts<'a> {
     /// What `read` found for the key of its effect `effect`.
     pub(super) fn seen(&self, read: &Entry, effect: &KeyEffect<'_>) -> Option<ReadResult> {
         Some(match (effect.found()?, effect.version) {
-            (Content::Value(value) | Content::List { last: value, .. }, Some(version)) => {
-                ReadResult::Value(self.found(read, effect.key, value, version))
+            (KeyContent::Value(value) | KeyContent::List { last: value, .. }, Some(version)) => {
+                ReadResult::Value(self.found(read, effect.key, Some(value), version))
             }
-            (Content::Nothing, _) => ReadResult::Nothing,
-            (Content::Key, _) | (_, None) => ReadResult::Key,
+            (KeyContent::Tombstone, Some(version)) => {
+                ReadResult::Tombstone(self.found(read, effect.key, None, version))
+            }
+            (KeyContent::Nothing, _) => ReadResult::Nothing,
+            (KeyContent::Key, _) | (_, None) => ReadResult::Key,
         })
     }
 
@@ -464,7 +473,7 @@ impl<'a> Facts<'a> {
         completed: u32,
     ) -> bool {
         match seen {
-            ReadResult::Value(found) => found.is_older_than(write),
+            ReadResult::Value(found) | ReadResult::Tombstone(found) => found.is_older_than(write),
             ReadResult::Nothing => !self.is_removed(key, write, completed),
             ReadResult::Key => self.removes(write) && !self.is_created(key, write, completed),
         }
@@ -503,7 +512,7 @@ impl<'a> Facts<'a> {
     /// removal for a read of nothing, of a creation for a key in a list of keys.
     pub(super) fn last_explaining(&self, key: KeyId, seen: ReadResult, before: u32) -> Option<u32> {
         match seen {
-            ReadResult::Value(_) => None,
+            ReadResult::Value(_) | ReadResult::Tombstone(_) => None,
             ReadResult::Nothing => {
                 let removed = self.removals[key.0 as usize].last_invoked(before);
                 removed.max(self.clears.last_invoked(before))

@@ -104,6 +104,11 @@ fn missing(facts: &Facts<'_>) -> Vec<(KeyId, AcceptedVersion)> {
         }
     };
     for (op, entry) in history.iter().filter(|(_, entry)| entry.is_write()) {
+        // Nearly all are on one key.
+        if let Some(version) = entry.version {
+            accept(op, entry.key, version);
+            continue;
+        }
         for effect in history.effects(op) {
             if let Some(version) = effect.version {
                 accept(op, effect.key, version);

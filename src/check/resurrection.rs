@@ -61,7 +61,8 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
         return Finding::of(None, vec![("reads_of_deleted", 0), ("resurrected_keys", 0)]);
     };
     let (mut reads, mut first) = (0, None);
-    for (op, entry) in facts.evidence.history.iter().filter(|(_, entry)| entry.is_ok()) {
+    let read = |entry: &Entry| entry.is_ok() && !entry.is_write();
+    for (op, entry) in facts.evidence.history.iter().filter(|(_, entry)| read(entry)) {
         if let Some(revenant) = graves.read(facts, op, entry) {
             reads += 1;
             first = first.or(Some(revenant));
@@ -102,9 +103,10 @@ impl Graves {
         let history = facts.evidence.history;
         let mut deletes = vec![Vec::new(); facts.newest.len()];
         let mut any = false;
-        for (op, entry) in history.iter().filter(|(_, entry)| entry.is_ok()) {
+        let deleted = |entry: &Entry| entry.is_ok() && entry.is_removal();
+        for (op, entry) in history.iter().filter(|(_, entry)| deleted(entry)) {
             let Entry { completed_seq, invoked_seq, .. } = *entry;
-            for effect in history.effects(op).filter(KeyEffect::removes) {
+            for effect in history.effects(op) {
                 any = true;
                 deletes[effect.key.0 as usize].push(Deleted { completed_seq, invoked_seq, op });
             }
@@ -137,7 +139,7 @@ impl Graves {
                 let version = facts.element(entry, key, *value).version;
                 rise((key, version), &|| facts.writers.found_element(entry, key, *value))
             };
-            rise((key, version), &|| facts.writers.found(entry, key, value, version))
+            rise((key, version), &|| facts.writers.found(entry, key, Some(value), version))
                 .or_else(|| content.elements()?.iter().find_map(element))
         };
         facts.evidence.history.effects(op).find_map(seen)
@@ -344,8 +346,8 @@ mod tests {
         let mut reads = 0;
         for (op, read) in history.iter().filter(|(_, entry)| entry.is_ok()) {
             let found = keys().any(|key| {
-                let found = found(history, op, key).and_then(Found::write);
-                found.is_some_and(|(writer, _)| rises(key, writer, read.invoked_seq))
+                let Some(Found::Value((writer, _))) = found(history, op, key) else { return false };
+                rises(key, writer, read.invoked_seq)
             });
             reads += u64::from(found);
         }

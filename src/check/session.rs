@@ -29,8 +29,9 @@
 //! the list already had writes nothing.
 //!
 //! A read of everything, or a list of keys, is a read of every key: the keys it lacks were absent.
-//! A list of keys says only that its keys were there. A read of nothing breaks a guarantee unless a
-//! removal explains it, and retried writes count with the version that claims least
+//! A list of keys says only that its keys were there. A get that finds a tombstone has read that
+//! removal, a write like others. A read of nothing without one breaks a guarantee unless a removal
+//! explains it, and retried writes count with the version that claims least
 //! ([`super::facts`]). Operations that failed never happened.
 //!
 //! **A read of nothing is remembered** where a removal had to explain it and did: the session had
@@ -41,7 +42,7 @@
 
 use std::cell::OnceCell;
 
-use crate::history::{Content, Entry, Function, OtherKeys};
+use crate::history::{Entry, Function, KeyContent, OtherKeys};
 use crate::id::{KeyId, NodeId, OpId, Value, Version};
 
 use super::Finding;
@@ -207,11 +208,7 @@ impl Scan {
     ) {
         let history = facts.evidence.history;
         if entry.is_write() {
-            facts.for_each_write(op, entry, |key, write| {
-                let removed = history.effects(op).filter(|effect| effect.key == key);
-                let versions = removed.filter_map(|effect| effect.version);
-                let greatest = versions.map(|version| facts.greatest(op, version)).max();
-                let greatest = greatest.unwrap_or(write.version);
+            facts.for_each_write(op, entry, |key, write, greatest| {
                 self.write(session.entry(key), (op, entry), key, (write, greatest));
             });
             return;
@@ -221,7 +218,7 @@ impl Scan {
             let on_key = session.entry(effect.key);
             on_key.read_by = Some(op);
             let (key, version) = (effect.key, effect.version);
-            let list = effect.found().and_then(Content::elements);
+            let list = effect.found().and_then(KeyContent::elements);
             let read = SessionRead { op, entry, key, seen, version, list };
             self.read(facts, answered_by, on_key, read);
         }
@@ -311,7 +308,9 @@ impl Scan {
                 }
             }
             ReadResult::Key => {}
-            ReadResult::Value(write) => on_key.take(facts, read, write),
+            ReadResult::Value(write) | ReadResult::Tombstone(write) => {
+                on_key.take(facts, read, write);
+            }
         }
     }
 }
@@ -328,7 +327,8 @@ impl SessionKey {
                 .found_in(ListRead { read: read.entry, key: read.key, elements: list, last })
                 .collect(),
             (ReadResult::Value(shown), None) => vec![shown],
-            (ReadResult::Nothing | ReadResult::Key, _) => Vec::new(),
+            // A tombstone brings nothing back.
+            (ReadResult::Tombstone(_) | ReadResult::Nothing | ReadResult::Key, _) => Vec::new(),
         };
         let completed = |op: OpId| facts.evidence.history.entry(op).completed_seq;
         let contradicts = |(nothing, had): &(OpId, Write), shown: &Write| {
@@ -383,6 +383,7 @@ fn missed(
     let completed = entry.completed_seq;
     let what = match seen {
         ReadResult::Value(_) => Broken::Older,
+        ReadResult::Tombstone(_) => Broken::OlderRemoval,
         ReadResult::Nothing => Broken::Absent,
         ReadResult::Key => Broken::Listed,
     };
@@ -396,7 +397,7 @@ fn missed(
             .found_in(ListRead { read: entry, key, elements: list, last })
             .next()
             .map_or(seen, ReadResult::Value),
-        ReadResult::Nothing | ReadResult::Key => seen,
+        ReadResult::Tombstone(_) | ReadResult::Nothing | ReadResult::Key => seen,
     };
     let mut registers = known.registers.iter();
     if let Some(write) = registers.find(|write| misses(first, write)) {

@@ -95,9 +95,12 @@ fn windows(facts: &Facts<'_>) -> Vec<Overlap> {
 
 /// Whether an acknowledged operation wrote anything.
 fn wrote(facts: &Facts<'_>, op: OpId, entry: &Entry) -> bool {
-    entry.is_write()
-        && facts.evidence.history.effects(op).next().is_some()
-        && (entry.function != Function::Append || !facts.is_repeated(op))
+    match entry.function {
+        Function::Put | Function::Delete => true,
+        Function::Clear => facts.evidence.history.effects(op).next().is_some(),
+        Function::Append => !facts.is_repeated(op),
+        Function::Get | Function::List | Function::ReadAll => false,
+    }
 }
 
 /// The writes that `node` acknowledged from `from` to `until`, in the order of their invocations.

@@ -18,11 +18,11 @@
 //! `reads_of_failed_writes` counts the gets that returned the value of a failed write. Such a write
 //! never happened, so it makes nothing stale, but a client saw it.
 //!
-//! A read of nothing is stale only where no removal explains it. A list of keys that shows a
-//! removed key is stale only where no put or append explains the key. A read of a list misses the
-//! elements that it lacks, unless something that may have come later ended the list; and it misses
-//! a put or a delete that should have ended the list. A retried write counts with its least version
-//! ([`super::facts`]).
+//! A get that finds a tombstone has read that removal. A read of nothing without one is stale only
+//! where no removal explains it. A list of keys that shows a removed key is stale only where no put
+//! or append explains the key. A read of a list misses the elements that it lacks, unless something
+//! that may have come later ended the list; and it misses a put or a delete that should have ended
+//! the list. A retried write counts with its least version ([`super::facts`]).
 //!
 //! Key by key, in event order. O(n log n), and almost free when there are no reads.
 //!
@@ -30,7 +30,7 @@
 
 use std::cell::OnceCell;
 
-use crate::history::{Content, Function, OtherKeys};
+use crate::history::{Function, KeyContent, OtherKeys};
 use crate::id::{KeyId, OpId, Value};
 use crate::time::Span;
 
@@ -122,7 +122,7 @@ fn reads<'a>(facts: &Facts<'a>) -> (Vec<KeyRead<'a>>, Vec<OpId>) {
         }
         for effect in history.effects(op) {
             let Some(seen) = facts.seen(entry, &effect) else { continue };
-            let list = effect.found().and_then(Content::elements);
+            let list = effect.found().and_then(KeyContent::elements);
             reads.push(KeyRead { key: effect.key, op, seen, list });
         }
         if history.other_keys(op) == OtherKeys::SeenAbsent {
@@ -155,7 +155,7 @@ fn acknowledged(facts: &Facts<'_>, reads: &[KeyRead<'_>], all: bool) -> Vec<(Key
     let mut writes = Vec::new();
     let history = facts.evidence.history;
     for (op, entry) in history.iter().filter(|(_, entry)| entry.is_ok() && entry.is_write()) {
-        facts.for_each_write(op, entry, |key, write| {
+        facts.for_each_write(op, entry, |key, write, _| {
             if is_read[key.0 as usize] {
                 writes.push((key, write));
             }
@@ -207,7 +207,7 @@ impl<'a> KeyWrites<'a> {
                         stale.push(found);
                     }
                 }
-                (ReadResult::Value(found), None) => {
+                (ReadResult::Value(found), None) | (ReadResult::Tombstone(found), _) => {
                     if let Some(missed) = self.all.missed_by(&found, until) {
                         places.push(stale.len());
                         uncounted.push(missed);
@@ -361,7 +361,7 @@ fn reads_of_failed_writes(facts: &Facts<'_>) -> u64 {
         return 0;
     }
     let gets = history.entries().iter().filter(|e| e.function == Function::Get && e.is_ok());
-    let written = gets.filter_map(|e| facts.writers.found(e, e.key, e.value?, e.version?));
+    let written = gets.filter_map(|e| facts.writers.found(e, e.key, Some(e.value?), e.version?));
     written.filter(|op| failed(*op)).count() as u64
 }
 

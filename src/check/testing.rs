@@ -56,6 +56,7 @@ pub(super) struct Line {
     attempts: Vec<i64>,
     removes: Vec<(KeyId, i64)>,
     finds: Vec<(KeyId, Value, i64)>,
+    tombstone: Option<i64>,
     acknowledgements: (u16, u16),
     degraded: bool,
     failure: Option<Failure>,
@@ -91,6 +92,8 @@ impl Line {
         /// The node that answers, and that stamps a write.
         by(node: u16): node = node;
         version(version: i64): version = Some(version);
+        /// A get that finds nothing is told the version of a tombstone.
+        tombstone(version: i64): tombstone = Some(version);
         /// A get finds a list of these values, numbered in the order in which the story first has
         /// them.
         finds_list(values: &[usize]): elements = Some(texts(values));
@@ -183,6 +186,7 @@ impl Story {
             attempts: Vec::new(),
             removes: Vec::new(),
             finds: Vec::new(),
+            tombstone: None,
             acknowledgements: (0, 0),
             degraded: false,
             failure: None,
@@ -389,6 +393,9 @@ impl Story {
                 {
                     entry.value = Some(*value);
                     entry.version = Some(self.stamp(*version));
+                }
+                if let Some(version) = line.tombstone {
+                    entry.version = Some(self.stamp(version));
                 }
             });
             if let (Operation::Get { .. }, Some(elements)) = (line.operation, &line.elements) {

@@ -32,8 +32,8 @@ struct NewestOfKey {
 }
 
 /// How fresh each get was, in the order of invocation. A get counts only if a write of its key was
-/// acknowledged before. A get of nothing counts only if nothing ever removed the key; otherwise it
-/// is unknown what it saw.
+/// acknowledged before. A get of nothing, not even a tombstone, counts only if nothing ever removed
+/// the key; otherwise it is unknown what it saw.
 pub(super) fn visibility(history: &History) -> Vec<Freshness> {
     let writers = Writers::of(history);
     let mut known: BTreeMap<KeyId, NewestOfKey> = BTreeMap::new();
@@ -59,17 +59,17 @@ pub(super) fn visibility(history: &History) -> Vec<Freshness> {
                 known.newest = Some((write, entry.completed_at));
             }
         } else if let Some((newest, at)) = known.newest {
-            let seen = match (entry.value, entry.version) {
-                (Some(value), Some(version)) => {
-                    let writer = writers.found(entry, entry.key, value, version);
+            let seen = match entry.version {
+                Some(version) => {
+                    let writer = writers.found(entry, entry.key, entry.value, version);
                     let found = writer.map_or(Write::unknown(version), |op| Write {
                         version,
                         ..place(op, history.entry(op))
                     });
                     !found.is_older_than(&newest)
                 }
-                (None, _) | (_, None) if known.removed || cleared => continue,
-                (None, _) | (_, None) => false,
+                None if known.removed || cleared => continue,
+                None => false,
             };
             freshness.push(Freshness { since: entry.invoked_at.since(at), seen });
         }
@@ -117,9 +117,13 @@ mod tests {
         story.get("c2", "k", ("b", 2)).at(12).ok(13);
         story.miss("c2", "k").at(14).ok(15);
         assert_eq!(of(&story), [(2, true), (1, false), (3, true), (5, false)]);
-        // Once anything has removed the key, it is unknown what a get of nothing saw.
-        story.delete("c2", "k").at(20);
-        assert_eq!(of(&story), [(2, true), (1, false), (3, true)]);
+        // Once anything has removed the key, it is unknown what a get of nothing saw, unless it
+        // found the tombstone.
+        story.delete("c2", "k").at(20).ok(21).version(3);
+        story.miss("c2", "k").at(22).ok(23).tombstone(3);
+        story.put("c1", "k", "c").at(30).ok(31).version(4);
+        story.miss("c2", "k").at(32).ok(33).tombstone(3);
+        assert_eq!(of(&story), [(2, true), (1, false), (3, true), (1, true), (1, false)]);
     }
 
     /// A clock that was set back gave the later write the lower version, and a leader that counted

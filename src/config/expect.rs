@@ -1,4 +1,4 @@
-//! What a scenario expects of a run, and the bounds that checkers hold figures against.
+//! What a scenario expects of a run, and the bounds of checkers.
 
 use strum::{IntoStaticStr, VariantArray};
 
@@ -7,20 +7,20 @@ use crate::property::Property;
 use crate::rng::Probability;
 use crate::time::{Span, Time};
 
-/// What is expected of something that there may be none of.
+/// The expectation of a value that may be absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Expected<T> {
-    /// Whatever it is.
+    /// Any value, or none.
     #[default]
     Anything,
-    /// That there is none.
+    /// None.
     Nothing,
-    /// That it is this.
+    /// This value.
     Is(T),
 }
 
 impl<T> Expected<T> {
-    /// What has to be found, in the form in which it is found; `None` for anything.
+    /// What has to be found: this value, or none; `None` for anything.
     #[must_use]
     pub fn wanted(self) -> Option<Option<T>> {
         match self {
@@ -39,7 +39,7 @@ pub enum ExpectedStatus {
     Ok,
     /// It did not happen.
     Fail,
-    /// Nobody knows.
+    /// Its outcome is unknown.
     Info,
 }
 
@@ -51,14 +51,14 @@ pub enum ExpectedRole {
     Leader,
     /// It follows.
     Follower,
-    /// It wants to lead, or waits for somebody to.
+    /// It knows no leader: it stands for election, or waits for one.
     Candidate,
     /// Its process is dead.
     Down,
 }
 
-/// The bounds that checkers hold figures against. One that the scenario sets is a demand: a run
-/// that misses it fails, unless `[expect]` says what is to come of the property.
+/// The bounds of checkers. A bound that the scenario sets is a demand: a run that misses it fails,
+/// unless `[expect]` names a verdict for the property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Bounds {
     /// How long after a write was acknowledged a read may still miss it; with `None` it may miss
@@ -77,8 +77,8 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Whether `property` has all the bounds that it needs: of those that it can be held against
-    /// one at least, where without any there is nothing that could break it.
+    /// Whether `property` has the bounds that it needs: at least one, if it cannot be broken
+    /// without.
     #[must_use]
     pub const fn suffice(&self, property: Property) -> bool {
         match property {
@@ -109,8 +109,8 @@ pub struct Expect {
     pub checks: Vec<(Property, ExpectedVerdict)>,
     /// The state of a node at a time, in file order.
     pub states: Vec<ExpectedState>,
-    /// The properties whose bounds demand nothing though `checks` does not name them, as it did in
-    /// the file: of a sweep, which is not held to what the file expects.
+    /// The properties whose bounds are no demands although `checks` does not name them. A sweep,
+    /// which drops the file's expectations, lists here what the file's `checks` named.
     pub excused: Vec<Property>,
 }
 
@@ -133,13 +133,13 @@ pub enum ExpectedVerdict {
     Allowed,
     /// It was broken although the configuration promises it.
     Violation,
-    /// The checker could not tell.
+    /// The checker cannot tell.
     Unknown,
-    /// Nothing was set that it could be held against.
+    /// It needs a bound, and the scenario sets none.
     Unchecked,
 }
 
-/// What a node must look like after every event up to and including a time.
+/// The state that a node must have after every event up to and including a time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExpectedState {
     /// When.

@@ -13,8 +13,7 @@ pub struct Fault {
     /// When it starts.
     pub start: Start,
     /// After how long it ends by itself: a partition heals, a crashed node restarts, a paused one
-    /// resumes, a drift returns to what it was. `None`: when something else ends it, or the
-    /// settling phase.
+    /// resumes, a drift ends. `None`: another fault ends it, or the settling phase.
     pub lasts: Option<Span>,
     /// What goes wrong.
     pub action: FaultAction,
@@ -27,63 +26,63 @@ pub struct Fault {
 pub enum Start {
     /// At this time.
     At(Time),
-    /// At a moment of the run, which may never come.
+    /// When this trigger fires, if it ever does.
     When(Trigger),
 }
 
-/// A moment of a run: the `nth` time that something happens, and some time after. It is counted
-/// from the start until the fault phase ends; a fault whose moment comes no earlier never starts.
+/// What starts a fault: the `nth` time that something happens, and some time after. Occurrences are
+/// counted until the fault phase ends; a trigger that has not fired by then never does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Trigger {
     /// What happens.
     pub what: Occurrence,
-    /// On which node; `None` for whichever: they are counted together.
+    /// On which node; `None`: on any, counted together.
     pub node: Option<NodeId>,
-    /// The how-manieth time, from 1 for the first; 0 is taken for 1.
+    /// The number of the occurrence: 1 for the first; 0 counts as 1.
     pub nth: u32,
-    /// How long after it. Zero is the very instant: before what [`Occurrence::Persists`] and
-    /// [`Occurrence::Receives`] name, and right after what the others do.
+    /// How long after it. With zero the fault comes right before a [`Occurrence::Persists`] or a
+    /// [`Occurrence::Receives`], and right after the others.
     pub after: Span,
 }
 
 /// Something that happens on a node and that a fault can be tied to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Occurrence {
-    /// The node begins to lead, by whatever it does: the leader of the scenario begins at its boot.
+    /// The node begins to lead; the initial leader does so at its boot.
     Elected,
     /// The node has handed a record to its disk, which is not durable yet.
     Appends,
-    /// A record that the node appended is about to become durable, as far as its disk says (one
-    /// that lies counts): the fault comes first. Records are counted one by one, though a sync
-    /// completes many at once.
+    /// A record of the node is about to become durable; the fault comes first. A disk that lies
+    /// about its syncs counts too. Each record counts, though one sync may complete many.
     Persists,
     /// The node has answered a client's write with ok; the answer is on its way.
     Acknowledges,
-    /// A message of this kind, by its index in [`crate::protocol::Message::KINDS`], or of any, is
-    /// about to reach the node from another one: the fault comes first. A paused node counts, for
-    /// the message will reach its process; one that is down does not.
+    /// A message of another node is about to reach the node; the fault comes first. The kind is an
+    /// index into [`crate::protocol::Message::KINDS`]; `None`: any kind. A paused node counts, one
+    /// that is down does not.
     Receives(Option<u8>),
     /// The node has started again, and is up.
     Restarts,
 }
 
-/// What goes wrong. A message is judged when it is sent: one already on its way arrives.
+/// What goes wrong. Faults of the network decide on a message when it is sent: one that is already
+/// on its way arrives.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FaultAction {
     /// Nodes of different groups cannot reach each other; nodes named in no group form one more. A
     /// client named in a group reaches only that group's nodes; others reach all.
     Partition(Vec<Group>),
-    /// Each node reaches only its neighbours in a ring, near enough to be a majority with them:
-    /// every node sees a majority, no two the same (Jepsen's `majorities-ring`). At least four
-    /// nodes.
+    /// Each node reaches only its nearest neighbours in a ring, as many as make a majority with it:
+    /// no two nodes see the same majority (Jepsen's `majorities-ring`). It takes four nodes at
+    /// least.
     MajoritiesRing,
-    /// Two halves that only this node connects.
+    /// The cluster falls into two halves that only this node connects.
     Bridge(Target),
     /// These nodes reach no other node and are reached by none; clients still reach them.
     Isolate(Target),
     /// Messages from some nodes to some nodes are lost, one way.
     Block(Route),
-    /// Messages are held back, and all delivered when it ends.
+    /// Messages are held back, and all travel on when it ends.
     Clog(Route),
     /// Messages take longer.
     Slow {
@@ -112,7 +111,7 @@ pub enum FaultAction {
         /// Whether the disk was replaced by an empty one.
         empty_disk: bool,
     },
-    /// The process stops being scheduled; what reaches it waits.
+    /// The process is not scheduled; what reaches it waits.
     Pause(Target),
     /// Paused nodes go on.
     Resume(Target),
@@ -141,11 +140,11 @@ pub enum FaultAction {
     Heal(HealWhat),
 }
 
-/// The kinds of action: which each is, and its name as in scenario files.
+/// The kinds of action, and their names in scenario files.
 macro_rules! kinds {
     ($($action:pat => $name:literal,)*) => {
         impl FaultAction {
-            /// The kinds of action by name, as in scenario files.
+            /// The names of the kinds in scenario files.
             pub const KINDS: [&str; [$($name),*].len()] = [$($name),*];
 
             /// The index of its kind in [`Self::KINDS`].
@@ -187,14 +186,13 @@ kinds! {
 /// What is wrong with a disk.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DiskFault {
-    /// A power loss keeps all that was not synced but for a hole, instead of a part that ends
-    /// somewhere.
+    /// A power loss keeps the unsynced bytes except for a hole, instead of keeping a prefix.
     TornWrite,
-    /// Syncs complete and make nothing durable, until one that completes after the fault does.
+    /// Syncs complete and make nothing durable; the first that completes after the fault does.
     LostWrite,
     /// A bit flips, once and for good.
     FlipBit {
-        /// The byte it is in, counted through the files of the disk; `None` for one that is drawn.
+        /// Its byte, counted through the files of the disk; `None`: a drawn one.
         byte: Option<u64>,
     },
     /// A process that starts cannot read it, and gives up until it is started again.
@@ -230,7 +228,7 @@ pub struct Route {
     pub from: Target,
     /// Receivers.
     pub to: Target,
-    /// Whether the way back is meant too.
+    /// Whether it includes the way back.
     pub both_ways: bool,
 }
 
@@ -239,7 +237,7 @@ pub struct Route {
 pub enum Target {
     /// These, lowest id first.
     Nodes(Vec<NodeId>),
-    /// The live node that leads: of several the one with the highest term, then the lowest id.
+    /// The live leader; of several the one of the highest term, then of the lowest id.
     Leader,
     /// One live node that does not lead, drawn.
     Follower,

@@ -1,7 +1,7 @@
 //! Validated settings: what a simulation is built from.
 //!
 //! Nothing here is optional in the sense of "use the default": the scenario layer has filled in
-//! every default and refused every contradiction. What the file said, and where, stays up there.
+//! every default and refused every contradiction. The text of the file stays in that layer.
 //! The settings of the protocol itself are the protocol's own type,
 //! [`crate::protocol::Protocol::Config`].
 
@@ -29,7 +29,7 @@ pub use network::{ClientLeg, Clock, Disk, Link, LinkOrder, LinkOverride, Network
 pub use script::{Answer, ScriptedOperation};
 pub use workload::{Mix, Pace, ReadFrom, RetryPolicy, Skew, Workload};
 
-/// One run, but for its seed and its protocol.
+/// The settings of a run, without those of its protocol.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// What the scenario shows, in a line.

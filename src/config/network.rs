@@ -9,14 +9,14 @@ use crate::sampler::Distribution;
 /// Every link of the cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
-    /// The link between two nodes of which nothing else is said.
+    /// The default link between two nodes.
     pub default: Link,
     /// Links that differ, each with all of its settings; a later one wins over an earlier one.
     pub links: Vec<LinkOverride>,
-    /// One-way latency between any client and any node, where nothing else is said.
+    /// The default one-way latency between a client and a node.
     pub client_delay: Distribution,
     /// Whether a message to a node that is down comes back to its sender as refused; else it is
-    /// lost in silence.
+    /// lost.
     pub refuse: bool,
     /// Client legs that differ; a later one wins over an earlier one.
     pub client_legs: Vec<ClientLeg>,

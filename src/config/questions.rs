@@ -1,5 +1,4 @@
-//! What follows from all settings together: questions that promises and reports ask of a
-//! [`Config`].
+//! Questions about a [`Config`] as a whole, for promises and reports.
 
 use super::{Config, ReadFrom, RetryPolicy, ScriptedOperation, Workload};
 use crate::operation::{Operation, ReadQuorum};
@@ -7,8 +6,9 @@ use crate::operation::{Operation, ReadQuorum};
 impl Config {
     /// Whether every read of the run asks the leader, whatever happens.
     ///
-    /// Not so with retries or `ask_next`: another attempt, or operation, asks the next node in
-    /// turn, which may answer a read, and the client takes it for the leader from then on.
+    /// With retries or `ask_next` that is not so: the next attempt or operation asks the next node
+    /// in turn, which may answer a read, and the client takes that node for the leader from then
+    /// on.
     #[must_use]
     pub fn reads_only_leader(&self) -> bool {
         let workloads: Vec<&Workload> = self.workloads().collect();
@@ -25,8 +25,8 @@ impl Config {
         workload_reads_leader && script_reads_leader
     }
 
-    /// The weakest of the reads of several replicas, when every read of the run is one: the fewest
-    /// replicas that one asks, and whether all repair. A read of all keys asks one node.
+    /// The fewest replicas that a read of the run asks, and whether all reads repair; `None` if
+    /// some read asks one node alone, as a read of all keys does, or there are no reads.
     #[must_use]
     pub fn weakest_read_quorum(&self) -> Option<ReadQuorum> {
         let mut quorums = Vec::new();

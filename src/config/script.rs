@@ -10,20 +10,20 @@ use crate::time::{Span, Time};
 /// An operation at an exact time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScriptedOperation {
-    /// A stable id: keys its draws, kept by export and shrinking. One such as `c3.17` (client 3,
-    /// its 17th operation) or `a.17` (the 17th arrival of an open loop) stands for that operation
-    /// of a workload and has its draws; numbers are decimal, from 1 and without leading zeros, and
-    /// client numbers fit 30 bits, else it is an id like any other.
+    /// A stable id, which keys its draws; export and shrinking keep it. An id such as `c3.17`
+    /// (client 3, its 17th operation) or `a.17` (the 17th arrival of an open loop) stands for that
+    /// operation of a workload and has its draws. Its numbers are decimal, from 1, without leading
+    /// zeros, and a client number fits 30 bits.
     pub id: String,
     /// When it is invoked, or later, when its client has completed its previous one.
     pub at: Time,
     /// Who invokes it.
     pub client: ClientId,
-    /// What is asked.
+    /// The operation.
     pub operation: Operation,
     /// The node to ask; `None`: the client looks for the leader.
     pub node: Option<NodeId>,
-    /// How it is given up and tried again.
+    /// When an attempt is given up, and how it is retried.
     pub retry: RetryPolicy,
     /// The answer that the client must get; without parts, any.
     pub expect: Answer,

@@ -1,4 +1,4 @@
-//! Generated operations: how many, on what, and how patiently.
+//! Generated operations: how many, on which keys, and with which retries.
 
 use crate::id::NodeId;
 use crate::operation::ReadQuorum;
@@ -20,13 +20,13 @@ pub struct Workload {
     pub keys: u32,
     /// How often each key is used.
     pub skew: Skew,
-    /// What is asked, by weight.
+    /// Which operations, by weight.
     pub mix: Mix,
-    /// Whom a read asks.
+    /// The node that a read asks.
     pub read_from: ReadFrom,
-    /// How many replicas a read of a key asks; `None`: the node asked answers from what it has.
+    /// How many replicas a read of a key asks; `None`: one node, which answers from its own copy.
     pub read_quorum: Option<ReadQuorum>,
-    /// How an attempt is given up and tried again.
+    /// When an attempt is given up, and how it is retried.
     pub retry: RetryPolicy,
 }
 
@@ -60,7 +60,7 @@ pub enum Skew {
     },
 }
 
-/// What is asked, by weight; at least one weight is above 0.
+/// The operations of a workload, by weight; at least one weight is above 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Mix {
     /// Writes of a unique value.
@@ -100,11 +100,11 @@ pub enum ReadFrom {
     Node(NodeId),
     /// A node drawn for each read.
     Any,
-    /// The node with the least mean latency from the client; of equals the lowest id.
+    /// The node with the least mean latency from the client; of several, the lowest id.
     Nearest,
 }
 
-/// How an attempt is given up and tried again.
+/// When an attempt is given up, and how it is retried.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RetryPolicy {
     /// After how long without an answer an attempt is given up.
@@ -119,8 +119,8 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Whether a client asks whom it believes to lead, and nobody else unless a refusal names
-    /// another.
+    /// Whether a client asks the node that it believes to lead, and another only if a refusal names
+    /// it.
     #[must_use]
     pub const fn stays(&self) -> bool {
         self.retries == 0 && !self.ask_next

@@ -1,9 +1,9 @@
-//! How what is broken came to be broken: the writes at fault, followed through a second run of the
-//! same seed.
+//! The mechanism behind each broken property: the writes at fault are followed through a second run
+//! of the same seed.
 //!
-//! For durability these are the lost writes; for replicas that differ, the write that one of them
-//! lacks; for a resurrection, the delete that did not last; for a read that breaks its promise, the
-//! write that it missed, and what the replica that answered had of that write then.
+//! These writes are: for durability, the lost writes; for replicas that differ, the write that one
+//! of them lacks; for a resurrection, the delete that did not last; for a read that breaks its
+//! promise, the write that it missed.
 
 use crate::check::{CheckReport, Mechanism, Verdict, Witness};
 use crate::config::{Config, ExpectedVerdict};
@@ -48,8 +48,8 @@ struct FollowedWrites {
     questions: Vec<BrokenProperty>,
 }
 
-/// Adds to each broken property's report what became of the write at fault, and the mechanism. This
-/// takes a second run that follows the writes, unless no write is at fault.
+/// Adds the mechanism, and what became of the write at fault, to each broken property's report. It
+/// takes a second run, unless no write is at fault.
 pub(super) fn find<P: Protocol>(
     config: &Config,
     settings: &P::Config,
@@ -191,9 +191,11 @@ pub(super) fn missed_by(witness: &Witness, history: &History) -> Option<(Followe
         let version = witness.write?;
         let writers = Writers::of(history);
         let found = history.effect_on(earlier, key).filter(|found| found.version == Some(version));
-        let found = found.and_then(|effect| effect.found()?.value());
+        let found = found.and_then(|effect| effect.found());
         let of_version = || writers.of_version(key, version).next();
-        found.and_then(|value| writers.found(before, key, value, version)).or_else(of_version)
+        found
+            .and_then(|content| writers.found(before, key, content.value(), version))
+            .or_else(of_version)
     };
     let mut write = match op {
         Some(op) => losses::written(history, &[(op, key)]).pop()?,

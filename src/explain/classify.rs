@@ -1,7 +1,7 @@
-//! By which mechanism a write was lost. Each lost write gets exactly one.
+//! The mechanism by which a write was lost: exactly one for each lost write.
 //!
-//! A write may vanish from several nodes in several ways. The mechanism is the end that made the
-//! loss certain:
+//! Several nodes may lose their copies in several ways. The mechanism is that of the end that made
+//! the loss certain:
 //!
 //! 1. If a live node still has the write, or replaced it with a newer one, and a higher version is
 //!    shown at the end, last write wins decided. If the leader shows an older version, the
@@ -34,7 +34,7 @@ use crate::protocol::{DiscardReason, NodeSnapshot, Observation, Relation, Stored
 use crate::sim::{Crash, WatchedWrite, WriteEvent, WriteEventKind};
 use crate::time::Time;
 
-/// A write, with what decides how it was lost.
+/// A write, and the rest of the run that decides its mechanism.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WriteContext<'a> {
     pub(super) write: &'a WatchedWrite,
@@ -70,7 +70,7 @@ pub(super) enum CopyState {
     Dropped {
         at: Time,
         how: Mechanism,
-        /// At whose message.
+        /// The sender of the message that made it drop the write.
         from: Option<NodeId>,
     },
 }
@@ -189,7 +189,7 @@ impl Copies {
                 CopyState::Dropped { at, how: of_discard(reason), from }
             }
             WriteEventKind::Crashed(crash) => {
-                // What it had dropped already no crash takes from it.
+                // It had dropped the write before the crash.
                 if matches!(copied, Some(CopyState::Dropped { .. })) {
                     return;
                 }
@@ -236,13 +236,13 @@ impl Copies {
         self.by_node.insert(node, now);
     }
 
-    /// If only the accepting node ever had the write: its crash, during which another node began to
-    /// lead.
+    /// If only the accepting node ever had the write: the crash of that node during which another
+    /// began to lead.
     fn outlived(&self, subject: WriteContext<'_>) -> Option<LossCause> {
         let acceptor = self.acceptor?;
         let is_led = |(crash, back): &&(Time, Option<Time>)| {
             subject.leaderships.iter().any(|led| {
-                // Who led already before the crash had deposed it before the crash.
+                // A leader from before the crash had deposed it before the crash.
                 led.node != acceptor
                     && *crash <= led.from
                     && back.is_none_or(|back| led.from < back)
@@ -285,7 +285,7 @@ impl Copies {
         Some(LossCause { mechanism, decisive: Some((node, at)) })
     }
 
-    /// If a live node has the write at the end and it is lost all the same: what beat it.
+    /// Why the write is lost although a live node has it at the end.
     fn beaten(&self, subject: WriteContext<'_>) -> Option<LossCause> {
         let is_live = |node: NodeId| subject.finals.get(node.index()).is_some_and(|f| f.up);
         let mut kept = self.by_node.iter().filter(|(_, copied)| **copied == CopyState::Has);
@@ -343,8 +343,8 @@ impl Copies {
     }
 }
 
-/// How `write` was lost by the write `by` taking its place; `None` where `by` has a higher version
-/// and replaces it rightly.
+/// The mechanism when the write `by` replaced `write`; `None` if `by` has a higher version, and so
+/// replaced it rightly.
 fn replaced(write: &WatchedWrite, by: Stored) -> Option<Mechanism> {
     let mine = write.version().filter(|mine| by.version <= *mine)?;
     Some(if mine == by.version {
@@ -385,8 +385,8 @@ impl CopyState {
     }
 }
 
-/// What clients are shown of a key at the end, and by which node: what the leader holds, or else
-/// the highest version on a live node.
+/// What clients are shown of a key at the end, and the node that shows it: the leader, or else the
+/// live node with the highest version.
 pub(super) fn shown(finals: &[NodeSnapshot], key: KeyId) -> Option<(Stored, NodeId)> {
     let live = finals.iter().filter(|snapshot| snapshot.up);
     let held = || {

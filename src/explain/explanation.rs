@@ -1,5 +1,5 @@
-//! What became of one write, or of those that a run lost or discarded; and how reads came to miss a
-//! write.
+//! Explanations: what became of a write, or of the writes that a run lost or discarded, and how
+//! reads missed writes.
 
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ pub struct Explanation {
     pub durability: ExpectedVerdict,
     /// How many acknowledged writes the run lost.
     pub lost: u64,
-    /// How often each mechanism lost one; together fewer than `lost` where there are more than
+    /// How many each mechanism lost; fewer than `lost` together if there are more than
     /// [`super::MOST_FOLLOWED`].
     pub mechanisms: Vec<(Mechanism, u64)>,
     /// The discarded writes; `None` if the protocol does not say what its writes overwrite.
@@ -66,8 +66,8 @@ pub struct Explanation {
 pub struct Discarded {
     /// How many.
     pub count: u64,
-    /// How often each mechanism was the reason; together fewer than `count` where there are more
-    /// than [`super::MOST_FOLLOWED`].
+    /// How many each mechanism discarded; fewer than `count` together if there are more than
+    /// [`super::MOST_FOLLOWED`].
     pub mechanisms: Vec<(Mechanism, u64)>,
     /// The first few, each as `put city=Raleigh by c1`.
     pub first: Vec<(OpId, String)>,
@@ -95,7 +95,7 @@ pub struct BrokenRead {
 pub struct NoSuchWrite {
     /// The write in question, as given.
     pub wanted: String,
-    /// A write that may be meant.
+    /// A write with a similar value.
     pub near: Option<String>,
     /// Some of the writes that there are.
     pub examples: Vec<String>,
@@ -145,7 +145,7 @@ pub fn explain<P: Protocol>(
         [] => Vec::new(),
         _ => losses::follow::<P>(config, names, settings, seed, options.queue, &writes),
     };
-    // Those that were lost come first, then those that were discarded.
+    // Lost writes come first, then discarded ones.
     let causes: Vec<LossCause> = writes[..gone]
         .iter()
         .zip(&seen)
@@ -215,8 +215,8 @@ fn broken_reads<'a>(checks: &'a [CheckReport], history: &History) -> Vec<StaleRe
     shown.collect()
 }
 
-/// The writes to tell: of each mechanism by which writes were lost the first; if none was lost, of
-/// each by which writes were discarded.
+/// The writes that get a story: the first that each mechanism lost; if none was lost, the first
+/// that each discarded.
 fn first_by_mechanism(causes: &[LossCause], lost: usize) -> Vec<usize> {
     let mut places = first_of_each(&causes[..lost]);
     if places.is_empty() {
@@ -226,8 +226,8 @@ fn first_by_mechanism(causes: &[LossCause], lost: usize) -> Vec<usize> {
     places
 }
 
-/// The place of a write among those that are followed. If it is one of the `gone` first, which were
-/// lost or discarded, it is followed once.
+/// The place of a write among those that are followed; one of the first `gone`, which were lost or
+/// discarded, is not followed twice.
 fn place_of(writes: &mut Vec<FollowedWrite>, gone: usize, write: &FollowedWrite) -> usize {
     let known = writes[..gone].iter().position(|other| other.op == write.op);
     known.unwrap_or_else(|| {
@@ -236,7 +236,7 @@ fn place_of(writes: &mut Vec<FollowedWrite>, gone: usize, write: &FollowedWrite)
     })
 }
 
-/// The places of the first of each mechanism.
+/// The places of the first cause of each mechanism.
 fn first_of_each(causes: &[LossCause]) -> Vec<usize> {
     let is_first = |index: &usize| {
         causes[..*index].iter().all(|cause| cause.mechanism != causes[*index].mechanism)

@@ -1,4 +1,4 @@
-//! What became of one write on every node, from a second run that watched it.
+//! What became of one write on every node, from a second run that followed it.
 
 use std::collections::BTreeMap;
 

@@ -46,8 +46,8 @@ struct Candidate {
     versions: Vec<Version>,
 }
 
-/// Where to look in a run. In order of preference: around the first broken promise, the first
-/// broken property, the first fault, the start.
+/// Where to look in a run, in order of preference: around the first broken promise, the first
+/// broken property, the first fault, or at the start.
 #[must_use]
 pub fn focus(result: &RunResult, chronicle: &Chronicle, faults: &[FaultSpan]) -> Focus {
     let holders = || Search { result, chronicle, faults };
@@ -150,7 +150,7 @@ impl Search<'_> {
                 | Property::AppendUniqueness,
                 Some(version),
             ) => self.vanished(owner, version).or(answered),
-            // A read shows it, and a read is answered.
+            // The read that shows it was answered then.
             _ => answered,
         };
         let from =
@@ -207,7 +207,7 @@ fn take(held: &mut Vec<(KeyId, Stored)>, what: &NodeEventKind, key: Option<KeyId
     let of_key = |other: KeyId| key.is_none_or(|key| key == other);
     match what {
         NodeEventKind::Applied { key, stored } if of_key(*key) => {
-            // The later of two writes of one version stands after the other.
+            // Of two writes of one version, the later one is last.
             held.retain(|other| *other != (*key, *stored));
             let place = held.partition_point(|(_, other)| other.version <= stored.version);
             held.insert(place, (*key, *stored));
@@ -228,7 +228,7 @@ fn take(held: &mut Vec<(KeyId, Stored)>, what: &NodeEventKind, key: Option<KeyId
     }
 }
 
-/// The operation that was given this version: of several the one that the witness shows.
+/// The operation that was given this version; of several, one that the witness shows.
 fn owner(history: &History, shown: &[OpId], version: Version) -> Option<OpId> {
     let key = shown.first().map(|op| history.entry(*op).key)?;
     let writers = Writers::of(history);
@@ -237,7 +237,7 @@ fn owner(history: &History, shown: &[OpId], version: Version) -> Option<OpId> {
     is_shown.or_else(|| of_version.first()).copied().or_else(|| any_owner(history, version))
 }
 
-/// The operation that was given this version, on whatever key.
+/// The operation that was given this version, on any key.
 fn any_owner(history: &History, version: Version) -> Option<OpId> {
     let is_it = |entry: &Entry| entry.is_write() && entry.version == Some(version);
     let first = history.iter().find(|(_, entry)| is_it(entry)).map(|(op, _)| op);
@@ -245,7 +245,7 @@ fn any_owner(history: &History, version: Version) -> Option<OpId> {
     first.or_else(|| others().map(|(op, _)| *op))
 }
 
-/// When two nodes first led at one time.
+/// When two nodes first led at once.
 fn overlap(leaderships: &[Leadership]) -> Option<Time> {
     let second = leaderships.iter().enumerate().find(|(place, led)| {
         let before = leaderships[..*place].iter();

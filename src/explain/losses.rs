@@ -15,7 +15,7 @@ use crate::sim::{Finished, NoteOptions, WatchedEffect, WatchedWrite, WriteEvent}
 
 use super::classify::{LossCause, WriteContext, classify};
 
-/// The most writes that are followed; of more, the first in the order of invocation.
+/// The most writes that are followed: the first in the order of invocation.
 pub const MOST_FOLLOWED: usize = 1000;
 
 /// A write, on one key.
@@ -27,7 +27,7 @@ pub(super) struct FollowedWrite {
 }
 
 impl FollowedWrite {
-    /// A write of which only the version is known, and not the operation.
+    /// A write whose operation is unknown.
     pub(super) fn of_version(version: Version, key: KeyId) -> Self {
         let (versions, reads) = (vec![version], Vec::new());
         let target =
@@ -35,14 +35,14 @@ impl FollowedWrite {
         Self { op: OpId(0), target }
     }
 
-    /// Whether the two are one write.
+    /// Whether the two are the same write.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let one = |write: &Self| (write.target.op, write.target.key);
         one(self) == one(other)
             && (self.target.op.is_some() || self.target.versions == other.target.versions)
     }
 
-    /// The write, with what decides how it was lost.
+    /// The write, with the context for [`classify`].
     pub(super) fn subject<'a>(&'a self, run: &'a Finished) -> WriteContext<'a> {
         WriteContext { write: &self.target, finals: &run.finals, leaderships: &run.leaderships }
     }
@@ -53,7 +53,7 @@ impl FollowedWrite {
     }
 }
 
-/// Adds a write to those that are followed, unless it is among them. Its place.
+/// Adds a write to those that are followed, unless it is among them; returns its place.
 pub(super) fn add(followed: &mut Vec<FollowedWrite>, write: FollowedWrite) -> usize {
     if let Some(place) = followed.iter().position(|other| other.is_same(&write)) {
         followed[place].target.reads.extend(write.target.reads);

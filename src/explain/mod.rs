@@ -1,4 +1,4 @@
-//! Why a run went as it did: how what was broken came to be broken, what became of a write, and
+//! Why a run went as it did: the mechanism behind a broken property, what became of a write, and
 //! where in the run to look.
 //!
 //! Each explanation plays the run again, under the same seed, and notes more the second time.
@@ -32,8 +32,8 @@ pub(crate) mod sample;
 pub use explanation::{BrokenRead, Discarded, Explanation, NoSuchWrite, Question, explain};
 pub use losses::MOST_FOLLOWED;
 
-/// Runs as [`run::run`] does, and says of what is broken how it came to be broken, where
-/// [`RunOptions::causes`] asks for it.
+/// Runs as [`run::run`] does, and adds the mechanism to each broken property that
+/// [`RunOptions::causes`] selects.
 ///
 /// The run is simulated a second time where a write is at fault.
 #[must_use]

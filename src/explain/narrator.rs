@@ -160,7 +160,7 @@ impl Narrator<'_> {
                     self.sent((event.node, to, relation), passage, event.at, &mut sends);
                 }
                 WriteEventKind::Delivered { from, relation: Relation::Acknowledges } => {
-                    if self.once(StepKind::Confirmed, event.node, from) {
+                    if self.once(StepKind::Acknowledged, event.node, from) {
                         confirmed.entry(event.node).or_default().push(from);
                     }
                 }
@@ -175,7 +175,7 @@ impl Narrator<'_> {
         for (node, by) in confirmed {
             let verb = if by.len() == 1 { "confirms" } else { "confirm" };
             let text = format!("hears that {} {verb} it", words::nodes(&by));
-            self.step(at, &node, StepKind::Confirmed, text);
+            self.step(at, &node, StepKind::Acknowledged, text);
         }
     }
 
@@ -198,7 +198,7 @@ impl Narrator<'_> {
             (Relation::Acknowledges, Passage::Lost | Passage::Blocked(_)) => {
                 let how = passage.text(self.config, self.names);
                 let text = format!("confirms it to {to}, {how}");
-                self.step(at, &from, StepKind::ConfirmationLost, text);
+                self.step(at, &from, StepKind::AcknowledgementLost, text);
             }
         }
     }

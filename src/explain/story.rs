@@ -73,9 +73,11 @@ pub enum StepKind {
     #[strum(serialize = "undelivered")]
     Stopped,
     /// A node learned that another has it.
-    Confirmed,
+    #[strum(serialize = "confirmed")]
+    Acknowledged,
     /// An acknowledgement never arrived.
-    ConfirmationLost,
+    #[strum(serialize = "confirmation-lost")]
+    AcknowledgementLost,
     /// The client learned what came of it.
     Completed,
     /// A node that had it crashed.

@@ -1,6 +1,6 @@
 //! Fuzzing: campaigns of many cases with random faults, and shrinking what they find.
 //!
-//! FuzzCase `i` of a campaign is a pure function of the scenario, the campaign's seed and `i`.
+//! Case `i` of a campaign is a pure function of the scenario, the campaign's seed and `i`.
 //!
 //! Reading order:
 //!

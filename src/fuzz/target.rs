@@ -80,7 +80,7 @@ impl FuzzTarget {
         Ok(target)
     }
 
-    /// FuzzCase `index` of the campaign with this seed: a pure function of the scenario and the
+    /// Case `index` of the campaign with this seed: a pure function of the scenario and the
     /// two.
     #[must_use]
     pub fn case(&self, seed: u64, index: u64) -> FuzzCase {

@@ -9,8 +9,8 @@ use crate::rng::Draws;
 use crate::sim::{operation_id, replica_asked};
 use crate::time::Time;
 
-/// `config` and its names without its workload, with a scripted operation for each that the workload invoked in
-/// the run `history` under `seed`, at the same time.
+/// `config` and its names without its workload, with a scripted operation for each that the
+/// workload invoked in the run `history` under `seed`, at the same time.
 ///
 /// Scripted operations have the ids of the generated ones (`c3.17`), and with them the same draws.
 /// So the run is the same, except for the order of events at one instant.

@@ -13,7 +13,7 @@ use crate::id::{KeyId, OpId, Value, Version};
 pub struct KeyEffect<'a> {
     /// The key.
     pub key: KeyId,
-    /// The version that the read found, or that a node gave the write; `None` where there was
+    /// The version of what the read found, or that a node gave the write; `None` where there was
     /// nothing that has one, or where nobody told. A retried write on one key may have been given
     /// others, too: [`History::other_versions`].
     pub version: Option<Version>,
@@ -25,7 +25,7 @@ pub struct KeyEffect<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access<'a> {
     /// It read the key, and found this.
-    Read(Content<'a>),
+    Read(KeyContent<'a>),
     /// It set the key to this value.
     Put(Value),
     /// It added this element to the key's list.
@@ -36,7 +36,7 @@ pub enum Access<'a> {
 
 /// What a read found under a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Content<'a> {
+pub enum KeyContent<'a> {
     /// A value.
     Value(Value),
     /// A list.
@@ -48,11 +48,14 @@ pub enum Content<'a> {
     },
     /// Something: a list of keys does not say what.
     Key,
-    /// Nothing.
+    /// The tombstone of a removed key, whose version is that of the removal.
+    Tombstone,
+    /// Nothing. No node that answered knew of a removal: the key was never written there, or its
+    /// removal left no tombstone, or the answer was about the whole store.
     Nothing,
 }
 
-impl<'a> Content<'a> {
+impl<'a> KeyContent<'a> {
     /// Either a value, or a list whose last element it is.
     fn of(value: Value, elements: Option<&'a [Value]>) -> Self {
         elements.map_or(Self::Value(value), |elements| Self::List { last: value, elements })
@@ -63,7 +66,7 @@ impl<'a> Content<'a> {
     pub const fn value(self) -> Option<Value> {
         match self {
             Self::Value(value) | Self::List { last: value, .. } => Some(value),
-            Self::Key | Self::Nothing => None,
+            Self::Key | Self::Tombstone | Self::Nothing => None,
         }
     }
 
@@ -72,7 +75,7 @@ impl<'a> Content<'a> {
     pub const fn elements(self) -> Option<&'a [Value]> {
         match self {
             Self::List { elements, .. } => Some(elements),
-            Self::Value(_) | Self::Key | Self::Nothing => None,
+            Self::Value(_) | Self::Key | Self::Tombstone | Self::Nothing => None,
         }
     }
 }
@@ -80,7 +83,7 @@ impl<'a> Content<'a> {
 impl<'a> KeyEffect<'a> {
     /// What a read found; `None` for a write.
     #[must_use]
-    pub const fn found(&self) -> Option<Content<'a>> {
+    pub const fn found(&self) -> Option<KeyContent<'a>> {
         match self.access {
             Access::Read(content) => Some(content),
             Access::Put(_) | Access::Append(_) | Access::Remove => None,
@@ -146,7 +149,7 @@ impl<'a> Iterator for KeyEffects<'a> {
 /// What a read of the whole store found for one key.
 fn of_item(item: &Item) -> KeyEffect<'_> {
     let content =
-        item.value.map_or(Content::Key, |value| Content::of(value, item.elements.as_deref()));
+        item.value.map_or(KeyContent::Key, |value| KeyContent::of(value, item.elements.as_deref()));
     KeyEffect { key: item.key, version: item.version, access: Access::Read(content) }
 }
 
@@ -165,9 +168,11 @@ impl History {
             Function::Delete => KeyEffects::one(entry, Access::Remove),
             Function::Get if !entry.is_ok() => KeyEffects::NONE,
             Function::Get => {
-                let content = entry
-                    .value
-                    .map_or(Content::Nothing, |value| Content::of(value, self.elements(op)));
+                let content = match entry.value {
+                    Some(value) => KeyContent::of(value, self.elements(op)),
+                    None if entry.version.is_some() => KeyContent::Tombstone,
+                    None => KeyContent::Nothing,
+                };
                 KeyEffects::one(entry, Access::Read(content))
             }
             Function::List | Function::ReadAll => {
@@ -191,6 +196,7 @@ impl History {
     }
 
     /// What `op` did to the keys that [`History::effects`] does not name.
+    #[inline]
     #[must_use]
     pub fn other_keys(&self, op: OpId) -> OtherKeys {
         match self.entry(op).function {
@@ -261,21 +267,26 @@ mod tests {
     fn a_get_has_found_something_or_nothing_only_once_it_is_ok() {
         let mut history = History::default();
         let get = Operation::Get { key: KEY, quorum: None };
-        let [pending, unknown, nothing, list] = [(); 4].map(|()| invoke(&mut history, get));
+        let [pending, unknown, nothing, removed, list] =
+            [(); 5].map(|()| invoke(&mut history, get));
         let value = Value::text(0);
         history.complete(unknown, Time::ZERO, Status::Info, |_| {});
         history.complete(nothing, Time::ZERO, Status::Ok, |_| {});
+        history.complete(removed, Time::ZERO, Status::Ok, |entry| {
+            entry.version = Some(version(6));
+        });
         history.complete(list, Time::ZERO, Status::Ok, |entry| {
             (entry.value, entry.version) = (Some(value), Some(version(7)));
         });
-        let value_alone = Access::Read(Content::Value(value));
+        let value_alone = Access::Read(KeyContent::Value(value));
         assert_eq!(all(&history, list), [(3, Some(7), value_alone)]);
         let elements = [Value::text(1), value];
         history.set_elements(list, elements.into());
-        let content = Content::List { last: value, elements: &elements };
+        let content = KeyContent::List { last: value, elements: &elements };
         assert_eq!(all(&history, list), [(3, Some(7), Access::Read(content))]);
         assert_eq!(history.value_found(list, KEY), Some(value));
-        assert_eq!(all(&history, nothing), [(3, None, Access::Read(Content::Nothing))]);
+        assert_eq!(all(&history, nothing), [(3, None, Access::Read(KeyContent::Nothing))]);
+        assert_eq!(all(&history, removed), [(3, Some(6), Access::Read(KeyContent::Tombstone))]);
         assert_eq!([all(&history, pending), all(&history, unknown)], [vec![], vec![]]);
     }
 
@@ -292,8 +303,8 @@ mod tests {
             all_of_it,
             [Item { key, value, version: Some(version(7)), elements }].into(),
         );
-        assert_eq!(all(&history, list), [(3, None, Access::Read(Content::Key))]);
-        let found = Access::Read(Content::Value(Value::text(0)));
+        assert_eq!(all(&history, list), [(3, None, Access::Read(KeyContent::Key))]);
+        let found = Access::Read(KeyContent::Value(Value::text(0)));
         assert_eq!(all(&history, all_of_it), [(3, Some(7), found)]);
         assert_eq!(history.effect_on(list, KeyId(0)), None);
         let others = [list, all_of_it].map(|op| history.other_keys(op));

@@ -1,4 +1,4 @@
-//! One operation of a history: what was asked, and what became of it.
+//! One operation of a history: its call and its outcome.
 
 use crate::id::{ClientId, KeyId, NodeId, Value, Version};
 use crate::operation::Operation;
@@ -34,7 +34,8 @@ pub enum Failure {
     /// The node was down and the connection was refused.
     Refused,
     /// Too few followers acknowledged in time.
-    TooFewConfirmations,
+    #[strum(serialize = "too-few-confirmations")]
+    TooFewAcknowledgements,
     /// The node does not support the operation.
     Unsupported,
     /// The node cannot serve: its disk is full or damaged.
@@ -101,8 +102,8 @@ pub struct Entry {
     pub due_at: Time,
     /// The value of a put, the element of an append, or the value that a completed get found.
     pub value: Option<Value>,
-    /// The version that a get found, or that a node gave a write, whether or not the client learned
-    /// of it.
+    /// The version that a get found, of a value or of a tombstone, or that a node gave a write,
+    /// whether or not the client learned of it.
     pub version: Option<Version>,
     /// The value that a write on one key replaced on the node that accepted it first. See
     /// [`super::History::tells_over`].
@@ -118,7 +119,7 @@ pub struct Entry {
     pub completed_seq: u32,
     /// The incarnation of the process that invoked it. See [`super::Process`].
     pub incarnation: u32,
-    /// What was asked.
+    /// Which kind of operation it is.
     pub function: Function,
     /// What became of it.
     pub status: Status,
@@ -198,6 +199,12 @@ impl Entry {
     #[must_use]
     pub const fn is_on_one_key(&self) -> bool {
         matches!(self.function, Function::Put | Function::Get | Function::Delete | Function::Append)
+    }
+
+    /// Whether it is a delete or a clear.
+    #[must_use]
+    pub const fn is_removal(&self) -> bool {
+        matches!(self.function, Function::Delete | Function::Clear)
     }
 
     /// Whether it is a write: a put, an append, a delete or a clear.

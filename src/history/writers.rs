@@ -93,16 +93,25 @@ impl<'a> Writers<'a> {
     /// `None`. `None` when no operation did.
     #[must_use]
     pub fn writer(&self, key: KeyId, value: Option<Value>, version: Version) -> Option<OpId> {
-        let Some(value) = value else { return self.remover(key, version) };
+        let Some(value) = value else { return self.remover(key, version, |_| true) };
         self.among((key, value, Some(version)), |_| true)
     }
 
-    /// The operation that wrote the `value` that the completed read `read` found. It was invoked
-    /// before the read completed.
+    /// The operation that wrote the `value` that the completed read `read` found, or removed the
+    /// key where it found a tombstone. It was invoked before the read completed.
     #[must_use]
-    pub fn found(&self, read: &Entry, key: KeyId, value: Value, version: Version) -> Option<OpId> {
-        let until = read.completed_seq;
-        self.among((key, value, Some(version)), |write| write.invoked_seq < until)
+    pub fn found(
+        &self,
+        read: &Entry,
+        key: KeyId,
+        value: Option<Value>,
+        version: Version,
+    ) -> Option<OpId> {
+        let was_invoked = |write: &Entry| write.invoked_seq < read.completed_seq;
+        match value {
+            Some(value) => self.among((key, value, Some(version)), was_invoked),
+            None => self.remover(key, version, was_invoked),
+        }
     }
 
     /// The operation that appended the element `value` that the completed read `read` found in a
@@ -185,10 +194,16 @@ impl<'a> Writers<'a> {
             .filter(move |op| self.history.entry(*op).invoked_seq < until)
     }
 
-    /// The delete or clear that removed `key` with this version.
-    fn remover(&self, key: KeyId, version: Version) -> Option<OpId> {
+    /// The delete or clear that removed `key` with this version, among those that are possible.
+    fn remover(
+        &self,
+        key: KeyId,
+        version: Version,
+        is_possible: impl Fn(&Entry) -> bool,
+    ) -> Option<OpId> {
         let removals = self.removals.get_or_init(|| self.by_version(removes));
-        self.latest(with(removals, key, version))
+        let removed = with(removals, key, version);
+        self.latest(removed.filter(|op| is_possible(self.history.entry(*op))))
     }
 
     fn latest(&self, ops: impl Iterator<Item = OpId>) -> Option<OpId> {
@@ -324,9 +339,10 @@ mod tests {
         let writers = Writers::of(&history);
         let read = history.entry(read);
         assert_eq!(writers.writer(KEY, Some(text), version(6)), Some(after));
-        assert_eq!(writers.found(read, KEY, text, version(6)), Some(before));
-        assert_eq!(writers.found(read, KEY, text, version(9)), Some(before), "of no known version");
-        assert_eq!(writers.found(read, KEY, text.written_by(after), version(6)), None);
+        let found = |value, stamp| writers.found(read, KEY, Some(value), version(stamp));
+        assert_eq!(found(text, 6), Some(before));
+        assert_eq!(found(text, 9), Some(before), "of no known version");
+        assert_eq!(found(text.written_by(after), 6), None);
         assert_eq!(writers.found_element(read, KEY, text), Some(appended));
     }
 
@@ -376,5 +392,12 @@ mod tests {
         let writers = Writers::of(&history);
         let remover = |stamp| writers.writer(KEY, None, version(stamp));
         assert_eq!([remover(7), remover(8), remover(9)], [Some(pending), Some(clear), None]);
+        // What a read found was removed before it ended.
+        let get = Operation::Get { key: KEY, quorum: None };
+        let read = record(&mut history, get, 8, Status::Ok);
+        let later = record(&mut history, delete, 8, Status::Pending);
+        let writers = Writers::of(&history);
+        assert_eq!(writers.writer(KEY, None, version(8)), Some(later));
+        assert_eq!(writers.found(history.entry(read), KEY, None, version(8)), Some(clear));
     }
 }

@@ -43,6 +43,7 @@ impl Reply {
                 format!("{}, version {version}", names.value(*value))
             }
             Outcome::Ok(Response::Absent) => "no such key".into(),
+            Outcome::Ok(Response::Tombstone { version }) => format!("removed, version {version}"),
             Outcome::Ok(Response::Contents(items)) => format!("{} keys", items.len()),
             Outcome::Ok(Response::Cleared) => "cleared".into(),
             Outcome::Ok(Response::List(list)) => {
@@ -93,7 +94,7 @@ pub enum Response {
         /// Its version.
         version: Version,
     },
-    /// A get found nothing.
+    /// A get found nothing, not even a tombstone. Checkers look for a removal that explains it.
     Absent,
     /// What a list or a read of everything found.
     Contents(Box<[Item]>),
@@ -101,6 +102,11 @@ pub enum Response {
     Cleared,
     /// A get found a list.
     List(Box<FoundList>),
+    /// A get found the tombstone of a removed key: checkers know which removal it read.
+    Tombstone {
+        /// The version of the removal.
+        version: Version,
+    },
 }
 
 /// A list that a get found. It is boxed in [`Response`], which is part of every reply and so has to

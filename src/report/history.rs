@@ -11,7 +11,7 @@
 //! - `value` is the value written or found. It is an array of keys for `list`, an object for
 //!   `read-all`, an array of elements for a list that was read.
 //! - `version` is `timestamp@node#sequence`. A write has one when a node accepted it, even if its
-//!   client never learned of that.
+//!   client never learned of that. A get that found nothing has one when it found a tombstone.
 //! - `node` is the node that answered. `degraded` says whether a write was answered with fewer
 //!   acknowledgements than it asked for.
 //!
@@ -24,7 +24,8 @@
 //! - `confirmations`: followers that acknowledged, as in `"2 of 5"`.
 //! - `existed`: whether a deleted key existed.
 //! - `leader`: the leader that a refusal named.
-//! - `written_by`: the operations that wrote what a read found, shaped as `value` is. Versions do
+//! - `written_by`: the operations that wrote what a read found, or that removed it where it found a
+//!   tombstone, shaped as `value` is. Versions do
 //!   not identify them: two writes may have the same version.
 //! - `versions`: of a read of everything, the version of each key.
 //! - `over`: of a put, delete or append, the operations that had written what the key held when a
@@ -44,8 +45,8 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::history::{
-    Content, ContestedWrite, Entry, Function, History, HistoryEvent, Item, KeyEffect, NemesisEvent,
-    Status, Writers,
+    ContestedWrite, Entry, Function, History, HistoryEvent, Item, KeyContent, KeyEffect,
+    NemesisEvent, Status, Writers,
 };
 use crate::id::{NodeId, OpId, Value, Version};
 use crate::named::Named;
@@ -248,12 +249,12 @@ fn written_by(op: OpId, history: &History, writers: &Writers<'_>) -> Option<Json
             writers.found_element(entry, effect.key, *value).map(|op| op.0).into()
         };
         match effect.found()? {
-            Content::Value(value) => {
-                let writer = writers.found(entry, effect.key, value, effect.version?);
+            content @ (KeyContent::Value(_) | KeyContent::Tombstone) => {
+                let writer = writers.found(entry, effect.key, content.value(), effect.version?);
                 Some(writer.map(|op| op.0).into())
             }
-            Content::List { elements, .. } => Some(elements.iter().map(of_element).collect()),
-            Content::Key | Content::Nothing => None,
+            KeyContent::List { elements, .. } => Some(elements.iter().map(of_element).collect()),
+            KeyContent::Key | KeyContent::Nothing => None,
         }
     };
     let mut effects = history.effects(op);
@@ -395,6 +396,28 @@ mod tests {
             let fixed = "time_ns event process op f key value version node degraded error";
             assert!(keys.join(" ").starts_with(fixed));
         }
+    }
+
+    #[test]
+    fn a_get_of_a_tombstone_names_its_version_and_the_delete() {
+        use crate::id::{ClientId, KeyId};
+        use crate::operation::Operation;
+        use crate::time::Time;
+        let mut history = History::with_capacity(2, sample::names());
+        let (at, process, key) = (Time::ZERO, Process::first(ClientId(0)), KeyId(0));
+        let version = Version { timestamp: 7, node: NodeId(0), sequence: 1 };
+        let delete = history.invoke(at, at, process, Operation::Delete { key, quorum: None });
+        history.accept(delete, version);
+        history.complete(delete, at, Status::Ok, |_| {});
+        let get = history.invoke(at, at, process, Operation::Get { key, quorum: None });
+        history.complete(get, at, Status::Ok, |entry| entry.version = Some(version));
+        let mut out = Vec::new();
+        write(&history, &mut out).unwrap();
+        let last: Json =
+            serde_json::from_str(str::from_utf8(&out).unwrap().lines().last().unwrap())
+                .expect("a line is JSON");
+        let said = (&last["value"], &last["version"], &last["written_by"]);
+        assert_eq!(said, (&Json::Null, &"0.000000007@n1#1".into(), &0.into()));
     }
 
     #[test]

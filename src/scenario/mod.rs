@@ -6,7 +6,7 @@
 //!    are collected (`diagnostics`) and shown all at once, in the style of rustc.
 //!
 //! [`keys`] declares each key once: decoding, `export`, [`schema()`] (for editors) and
-//! [`reference`] come from the declarations.
+//! [`mod@reference`] come from the declarations.
 
 use crate::rng::Probability;
 use crate::time::Span;

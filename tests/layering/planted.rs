@@ -3,11 +3,15 @@
 use crate::rules::{self, Breach, Rule};
 use crate::source::Source;
 
-/// A file by its path from `src/`, and its text.
+/// A file by its path from `src/`, or one in `tests/` or `benches/`, and its text.
 type File<'a> = (&'a str, &'a str);
 
 fn breaches(files: &[File]) -> Vec<Breach> {
-    let source = |(file, text): &File| Source::new(&format!("src/{file}"), (*text).to_owned());
+    let path = |file: &str| match file.split_once('/') {
+        Some(("tests" | "benches", _)) => file.to_owned(),
+        _ => format!("src/{file}"),
+    };
+    let source = |(file, text): &File| Source::new(&path(file), (*text).to_owned());
     rules::breaches(&files.iter().map(source).collect::<Vec<_>>())
 }
 
@@ -40,6 +44,7 @@ fn imports_point_down() {
     bad("nowhere.rs", "", "`nowhere` is not in the table of layers");
     bad("run/mod.rs", "use crate::explain::story;", "`run` uses `explain` of its own layer");
     bad("explain/mod.rs", "use crate::scenario::X;", "`explain` uses `scenario` of its own layer");
+    bad("foreign/mod.rs", "use crate::run::run;", "`foreign` uses `run` of its own layer");
     bad("linearizability/mod.rs", "use crate::history::X;", "may use layer 0 alone");
     good(&[("sim/mod.rs", "use crate::time::Time; // use crate::cli::X; f64")]);
     good(&[(
@@ -89,11 +94,16 @@ fn things_stay_where_they_belong() {
     let bad = |file, text, words| bad(&[(file, text)], Rule::Place, words);
     bad("run.rs", "use toml::Value;", "`toml` outside scenario");
     bad("cli/run.rs", "use plotters::prelude;", "`plotters` outside report");
-    bad("report/json.rs", "fn f() { println!(); }", "`println!` outside cli");
+    for print in ["print!", "println!", "eprint!", "eprintln!"] {
+        let text = format!("fn f() {{ {print}(); }}");
+        let words = format!("`{print}` outside cli");
+        self::bad(&[("report/json.rs", &text)], Rule::Place, &words);
+    }
     bad("report/json.rs", "fn f() { vec![dbg!(1)]; }", "`dbg!` outside cli");
     bad("sim/mod.rs", "fn f() { std::process::exit(1) }", "`process::exit` outside cli");
     bad("cli/run.rs", "use std::{fmt, net::TcpListener};", "a socket outside cli/serve");
     bad("lab/mod.rs", "use tiny_http::Server;", "a socket outside cli/serve");
+    bad("lab/mod.rs", "use std::os::unix::net::UnixStream;", "a socket outside cli/serve");
     bad("sim/mod.rs", "use std::collections::HashMap;", "`HashMap` below layer 5");
     bad("sim/mod.rs", "use std::collections::{BTreeMap, HashSet};", "`HashSet` below layer 5");
     bad("sim/mod.rs", "use std::time::Instant;", "`std::time` below layer 5");
@@ -206,6 +216,7 @@ fn rooms_make_no_circle() {
 fn sizes_are_kept() {
     let lines = |count: usize| "// x\n".repeat(count);
     bad(&[("id.rs", &lines(601))], Rule::FileLength, "601 lines");
+    bad(&[("tests/it/time.rs", &lines(601))], Rule::FileLength, "601 lines");
     good(&[("id.rs", &lines(600))]);
 
     let function =
@@ -218,6 +229,7 @@ fn sizes_are_kept() {
 
     let comment = |width: usize| format!("//{}\n", "é".repeat(width - 2));
     bad(&[("id.rs", &comment(101))], Rule::LineWidth, "101 characters");
+    bad(&[("benches/runs.rs", &comment(101))], Rule::LineWidth, "101 characters");
     good(&[("id.rs", &comment(100))]);
 }
 
@@ -236,8 +248,10 @@ fn visible_functions_take_no_tuple_apart() {
 
 #[test]
 fn a_name_has_one_meaning() {
-    let two = [("sim/a.rs", "struct Entry;"), ("sim/b.rs", "type Entry = u32;")];
-    bad(&two, Rule::DoubleName, "src/sim/a.rs:1: `Entry` has 2 definitions");
+    for other in ["type Entry = u32;", "enum Entry {}", "trait Entry {}", "union Entry { x: u8 }"] {
+        let two = [("sim/a.rs", "struct Entry;"), ("sim/b.rs", other)];
+        bad(&two, Rule::DoubleName, "src/sim/a.rs:1: `Entry` has 2 definitions");
+    }
     bad(&[("sim/a.rs", "struct DiskManager;")], Rule::EmptyName, "`DiskManager` says nothing");
     good(&[
         ("sim/a.rs", "mod a { struct X; } mod b { struct X; } #[cfg(test)] enum Y {}"),

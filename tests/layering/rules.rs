@@ -32,23 +32,6 @@ pub(crate) enum Rule {
     DeadFile,
 }
 
-impl Rule {
-    pub(crate) const ALL: [Self; 12] = [
-        Self::Layer,
-        Self::Protocols,
-        Self::Place,
-        Self::CircleOfRooms,
-        Self::Circle,
-        Self::FileLength,
-        Self::FunctionLength,
-        Self::LineWidth,
-        Self::TupleParameter,
-        Self::DoubleName,
-        Self::EmptyName,
-        Self::DeadFile,
-    ];
-}
-
 /// Where and how a file breaks a rule.
 #[derive(Debug)]
 pub(crate) struct Breach {

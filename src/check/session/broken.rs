@@ -28,6 +28,8 @@ pub(super) enum Broken {
     Low { version: Version, below: Version },
     /// It returned something older.
     Older,
+    /// It found the tombstone of an older removal.
+    OlderRemoval,
     /// It found nothing.
     Absent,
     /// It found the key listed although it was removed.

@@ -431,6 +431,29 @@ fn a_list_of_keys_reads_every_key() {
     only(&read, MonotonicReads);
 }
 
+/// A delete that may yet happen would explain any read of nothing.
+#[test]
+fn a_tombstone_tells_which_removal_a_session_has_read() {
+    let mut story = Story::new(2);
+    story.delete("c1", "city").at(1).ok(2).version(1);
+    story.put("c1", "city", "Durham").at(3).ok(4).version(3);
+    story.delete("c2", "city").at(1).info(9).version(5);
+    story.miss("c1", "city").at(10).ok(11);
+    all_valid(&story);
+    story.miss("c1", "city").at(12).ok(13).tombstone(5);
+    all_valid(&story);
+    only(&story.and(|story| story.get("c1", "city", ("Durham", 3)).at(14).ok(15)), MonotonicReads)
+        .assert_says(
+            "c1: found the tombstone of city from n1 at 0.013000000 s; then read the older",
+        );
+    let mut missed = Story::new(2);
+    missed.delete("c1", "city").at(1).ok(2).version(1);
+    missed.put("c1", "city", "Durham").at(3).ok(4).version(3);
+    missed.delete("c2", "city").at(1).info(9).version(5);
+    missed.miss("c1", "city").at(10).ok(11).tombstone(1);
+    only(&missed, ReadYourWrites).assert_says("found the tombstone of an older removal of city");
+}
+
 /// The definitions word by word, an operation and those before it at a time: how often each is
 /// broken.
 fn breaks(evidence: &Evidence<'_>) -> [u64; 4] {
@@ -463,7 +486,7 @@ fn breaks(evidence: &Evidence<'_>) -> [u64; 4] {
                     if !matches!(found(history, nothing, key), Some(Found::Nothing)) {
                         return false;
                     }
-                    let Some(shown) = now.write() else { return false };
+                    let Found::Value(shown) = now else { return false };
                     let mut had = values(&before[..i]);
                     if had.is_empty() {
                         had.extend(last_acknowledged(history, key, nothing_entry));

@@ -2,7 +2,7 @@
 
 use crate::check::facts::Facts;
 use crate::check::{Witness, words};
-use crate::history::Entry;
+use crate::history::{Entry, KeyContent};
 use crate::id::{KeyId, OpId};
 
 use super::broken::{Break, Broken, Earlier};
@@ -21,6 +21,8 @@ pub(super) fn witness(facts: &Facts<'_>, count: u64, first: Break) -> Witness {
         format!("{}, {}", words::call(names, earlier), words::acknowledged(earlier))
     } else if matches!(first.what, Broken::Returned) {
         format!("found {key} removed {}", words::answered(earlier))
+    } else if is_tombstone(facts, earlier_op, first.key) {
+        format!("found the tombstone of {key} {}", words::answered(earlier))
     } else {
         let value = value_on(facts, earlier_op, first.key);
         format!("read {key}={value} {}", words::answered(earlier))
@@ -33,6 +35,9 @@ pub(super) fn witness(facts: &Facts<'_>, count: u64, first: Break) -> Witness {
             words::acknowledged(later)
         ),
         Broken::Older => format!("read the older {key}={} {answered}", value()),
+        Broken::OlderRemoval => {
+            format!("found the tombstone of an older removal of {key} {answered}")
+        }
         Broken::Absent => format!("found no {key} {answered}, and no delete explains that"),
         Broken::Listed => {
             format!("found {key} among the keys {answered}, and no put explains that")
@@ -66,15 +71,19 @@ fn reader(facts: &Facts<'_>, first: Break, write: Option<OpId>) -> OpId {
         if !entry.is_ok() || entry.client != client || *op >= first.later {
             return false;
         }
-        let effect = history.effect_on(*op, first.key);
-        let Some(content) = effect.and_then(|effect| effect.found()) else { return false };
+        let Some(effect) = history.effect_on(*op, first.key) else { return false };
+        let Some(content) = effect.found() else { return false };
         let mut elements = content.elements().unwrap_or_default().iter();
-        let last = content.value().zip(effect.and_then(|effect| effect.version));
-        last.is_some_and(|(value, version)| {
-            facts.writers.found(entry, first.key, value, version) == write
+        effect.version.is_some_and(|version| {
+            facts.writers.found(entry, first.key, content.value(), version) == write
         }) || elements.any(|value| facts.writers.found_element(entry, first.key, *value) == write)
     };
     history.iter().filter(found).last().map_or(first.later, |(op, _)| op)
+}
+
+fn is_tombstone(facts: &Facts<'_>, op: OpId, key: KeyId) -> bool {
+    let effect = facts.evidence.history.effect_on(op, key);
+    matches!(effect.and_then(|effect| effect.found()), Some(KeyContent::Tombstone))
 }
 
 /// The value that the read `op` found for `key`, in words.

@@ -184,6 +184,23 @@ fn a_list_of_keys_is_stale_by_a_key_that_it_lacks_or_should() {
     story.assert_figures(Staleness, &[("stale_reads", 2), ("reads", 4)]);
 }
 
+/// The later delete explains that a get found nothing, but the tombstone is that of the earlier.
+#[test]
+fn a_tombstone_tells_which_removal_a_get_of_nothing_has_read() {
+    let mut story = Story::new(2);
+    story.delete("c1", "city").at(1).ok(2).version(1);
+    story.put("c1", "city", "Durham").at(3).ok(4).version(3);
+    story.delete("c1", "city").at(5).ok(6).version(5);
+    story.miss("c2", "city").at(7).ok(8);
+    story.miss("c2", "city").at(9).ok(10).tombstone(5);
+    assert_eq!(story.figure(Staleness, "stale_reads"), 0);
+    story.miss("c2", "city").at(11).ok(12).tombstone(1);
+    let expected =
+        [("stale_reads", 1), ("max_versions_behind", 2), ("max_staleness_ns", 7_000_000)];
+    story.assert_figures(Staleness, &expected);
+    story.witness(Staleness).assert_begins("c2 found no city from n1, asked at 0.011000000 s");
+}
+
 /// The definition word by word, a read and a write at a time: the stale reads with their (t, k).
 fn stale_reads(evidence: &Evidence<'_>) -> Vec<(OpId, u64, u64)> {
     let history = evidence.history;

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::Story;
 
 /// Any story: three clients, two keys, two nodes, every kind of operation and outcome; versions in
-/// no order and now and then given twice, reads of any write, ends with any write on each node.
+/// no order and now and then given twice, reads of any write (a removal may have left a tombstone),
+/// ends with any write on each node.
 pub(in crate::check) fn any_story() -> impl Strategy<Value = Story> {
     let operation = (0..3_u8, 0..2_u8, 0..14_u8, 1..6_u64, 0..8_u64, 0..10_u8, any::<u32>());
     let end = prop::collection::vec(any::<u32>(), 4);
@@ -51,6 +52,9 @@ pub(in crate::check) fn any_story() -> impl Strategy<Value = Story> {
                 }
                 _ => match pick(key, *luck) {
                     Some((Some(value), version)) => story.get(&name, keys[key], (&value, version)),
+                    Some((None, version)) if luck >> 12 & 3 > 0 => {
+                        story.miss(&name, keys[key]).tombstone(version)
+                    }
                     Some((None, _)) | None => story.miss(&name, keys[key]),
                 },
             };

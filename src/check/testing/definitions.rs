@@ -13,6 +13,7 @@ pub(in crate::check) type Told = (Option<OpId>, Version);
 #[derive(Clone, Copy, Debug)]
 pub(in crate::check) enum Found {
     Value(Told),
+    Tombstone(Told),
     Key,
     Nothing,
 }
@@ -20,7 +21,7 @@ pub(in crate::check) enum Found {
 impl Found {
     pub(in crate::check) fn write(self) -> Option<Told> {
         match self {
-            Self::Value(write) => Some(write),
+            Self::Value(write) | Self::Tombstone(write) => Some(write),
             Self::Key | Self::Nothing => None,
         }
     }
@@ -45,9 +46,13 @@ pub(in crate::check) fn found(history: &History, op: OpId, key: KeyId) -> Option
             return None;
         }
     };
-    let Some(version) = value.and(version) else { return Some(Found::Nothing) };
+    let Some(version) = version else { return Some(Found::Nothing) };
     // Nobody can read what is not asked for yet.
     let asked = |e: &Entry| e.invoked_seq < read.completed_seq;
+    if value.is_none() {
+        let removal = removals_of(history, key, version).filter(|(_, e)| asked(e));
+        return Some(Found::Tombstone((latest(removal), version)));
+    }
     let wrote =
         |(_, e): &(OpId, &Entry)| e.function == Function::Put && e.value == value && asked(e);
     let writer = history.iter().find(wrote).map(|(op, _)| op);
@@ -93,7 +98,7 @@ pub(in crate::check) fn misses(
 ) -> bool {
     let read = history.entry(op);
     match found {
-        Found::Value(found) => is_older(history, found, write),
+        Found::Value(found) | Found::Tombstone(found) => is_older(history, found, write),
         Found::Nothing => {
             removals(history, key, read.completed_seq).all(|e| is_older(history, e, write))
         }
@@ -124,10 +129,21 @@ pub(in crate::check) fn writer(history: &History, key: KeyId, held: Stored) -> O
         let wrote = |(_, e): &(OpId, &Entry)| e.function == Function::Put && e.value == held.value;
         return history.iter().find(wrote).map(|(op, _)| op);
     }
-    let removed = history
-        .iter()
-        .filter(|(op, _)| removal_versions(history, *op, key).contains(&held.version));
-    removed.max_by_key(|(_, e)| (e.may_have_happened(), e.end())).map(|(op, _)| op)
+    latest(removals_of(history, key, held.version))
+}
+
+/// The removals of `key` that were given `version`.
+fn removals_of(
+    history: &History,
+    key: KeyId,
+    version: Version,
+) -> impl Iterator<Item = (OpId, &Entry)> {
+    history.iter().filter(move |(op, _)| removal_versions(history, *op, key).contains(&version))
+}
+
+/// The one that ends last.
+fn latest<'a>(removals: impl Iterator<Item = (OpId, &'a Entry)>) -> Option<OpId> {
+    removals.max_by_key(|(_, e)| (e.may_have_happened(), e.end())).map(|(op, _)| op)
 }
 
 /// What a client can be told of `key` at the end, where nobody leads: of the greatest version what

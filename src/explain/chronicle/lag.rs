@@ -13,13 +13,12 @@ use crate::time::Time;
 pub struct Lag {
     /// Which node.
     pub node: NodeId,
-    /// From when, in virtual time, it was how many writes behind; `None` while it was down, led
-    /// itself, or nobody led. Each holds until the next.
+    /// By how many writes it was behind, from a virtual time to that of the next step; `None` while
+    /// it was down, led, or no node led.
     pub steps: Vec<(Time, Option<u64>)>,
 }
 
-/// The lag of each of `nodes` nodes over the whole run. Of several leaders the one of the highest
-/// term counts.
+/// The lag of each of `nodes` nodes over the whole run, behind the leader of the highest term.
 #[must_use]
 pub fn lags(node_events: &[NodeEvent], nodes: u16) -> Vec<Lag> {
     let mut book = Book::new(nodes);
@@ -32,22 +31,23 @@ pub fn lags(node_events: &[NodeEvent], nodes: u16) -> Vec<Lag> {
 /// A write of a key, ordered by version. Two writes may have the same version.
 type VersionedValue = (Version, Option<Value>);
 
-/// What a node has, and how far that is behind.
+/// What a node has, and its lag.
 #[derive(Debug, Default)]
 struct ReplicaLag {
     /// The term that it leads.
     leads: Option<Term>,
     down: bool,
     held: BTreeMap<KeyId, BTreeSet<VersionedValue>>,
-    /// What it applied at this instant. It stays when the write that it replaced is dropped.
+    /// The writes that it applied at this instant. They stay when the write that they replaced is
+    /// dropped.
     fresh: (Time, Vec<(KeyId, VersionedValue)>),
-    /// By key how many writes of the leader it lacks.
+    /// By key, how many writes of the leader it lacks.
     lacks: BTreeMap<KeyId, u64>,
     lag: u64,
 }
 
 impl ReplicaLag {
-    /// Counts anew what of `leader`'s writes of a key this one lacks.
+    /// Counts anew how many of the leader's writes of a key this one lacks.
     fn recount(&mut self, key: KeyId, leader: Option<&BTreeSet<VersionedValue>>) {
         let held = self.held.get(&key);
         let newest = held.and_then(|held| held.last()).map(|(version, _)| *version);
@@ -118,7 +118,7 @@ impl Book {
                 replica.held.entry(*key).or_default().remove(&write(*stored));
                 Some(*key)
             }
-            // With the write that it showed go those that this one had replaced.
+            // The writes that the dropped one had replaced go with it.
             NodeEventKind::Discarded { key, stored, .. } => {
                 let (when, taken) = &replica.fresh;
                 let dropped = write(*stored);

@@ -258,7 +258,8 @@ pub enum Defect {
     SilentFollowers,
     /// What a leader of a lower term sends is ignored, and acknowledged all the same; nobody tells
     /// it of the higher term (the same store).
-    ConfirmWhatIsIgnored,
+    #[strum(serialize = "confirm-what-is-ignored")]
+    AcknowledgeIgnored,
 }
 
 /// Some defects.

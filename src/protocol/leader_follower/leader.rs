@@ -18,7 +18,7 @@ use super::{Cx, LeaderFollower, Timer};
 fn too_few(config: &Config, response: Response, acknowledgements: (u16, u16)) -> Reply {
     let (outcome, degraded) = match config.on_ack_timeout {
         OnAckTimeout::Succeed => (Outcome::Ok(response), true),
-        OnAckTimeout::Fail => (Outcome::Unknown(Failure::TooFewConfirmations), false),
+        OnAckTimeout::Fail => (Outcome::Unknown(Failure::TooFewAcknowledgements), false),
     };
     Reply { outcome, degraded, acknowledgements: Some(acknowledgements), leader: None }
 }

@@ -127,15 +127,16 @@ impl LeaderFollower {
 
     /// What a read of one replica, or of several, is answered: the newest of what they hold.
     pub(super) fn answer_read(&self, newest: Option<Stored>, asked_leader: bool) -> Reply {
-        let found = newest.and_then(|stored| stored.value.map(|value| (value, stored.version)));
-        match found {
-            Some((value, version)) => Reply::of(Outcome::Ok(Response::Found { value, version })),
-            // Followers that find nothing say whom to ask: a write may not have reached them yet.
-            None => {
-                let leader = self.named_leader().filter(|_| !asked_leader);
-                Reply { leader, ..Reply::of(Outcome::Ok(Response::Absent)) }
+        let absent = match newest {
+            Some(Stored { value: Some(value), version }) => {
+                return Reply::of(Outcome::Ok(Response::Found { value, version }));
             }
-        }
+            Some(Stored { value: None, version }) => Response::Tombstone { version },
+            None => Response::Absent,
+        };
+        // Followers that find nothing say whom to ask: a write may not have reached them yet.
+        let leader = self.named_leader().filter(|_| !asked_leader);
+        Reply { leader, ..Reply::of(Outcome::Ok(absent)) }
     }
 
     /// Takes what a read found newest, and acknowledges it to the coordinator once that is durable.

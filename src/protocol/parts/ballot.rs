@@ -77,7 +77,8 @@ mod tests {
                     ballot = Ballot::new(term, Some(candidate));
                     votes.insert(term, candidate);
                 }
-                prop_assert!(!ballot.may_vote_for(candidate, ballot.term().next()), "not there yet");
+                let later = ballot.term().next();
+                prop_assert!(!ballot.may_vote_for(candidate, later), "not there yet");
                 prop_assert_eq!(ballot.vote(), votes.get(&ballot.term()).copied());
             }
         }

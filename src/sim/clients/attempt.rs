@@ -236,6 +236,7 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
                     entry.value = Some(value);
                     entry.version = Some(version);
                 }
+                Outcome::Ok(Response::Tombstone { version }) => entry.version = Some(version),
                 Outcome::Ok(Response::Contents(items)) => contents = Some(items),
                 Outcome::Ok(Response::List(list)) => {
                     entry.value = Some(list.value);

@@ -119,7 +119,7 @@ impl LeaderFollower {
 
     /// Refuses a message of a lower term: a leader is told of the higher one.
     fn refuse(&self, from: NodeId, message: &Message, cx: &mut Cx<'_>) {
-        if self.replica.config.defects.has(Defect::ConfirmWhatIsIgnored) {
+        if self.replica.config.defects.has(Defect::AcknowledgeIgnored) {
             if let Some((term, version)) = message.replicated() {
                 cx.send(from, Message::Ack { term, version });
             }

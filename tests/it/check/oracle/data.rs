@@ -108,7 +108,7 @@ pub(crate) fn resurrection(files: &Files, told: &Told<'_>, claims: &mut Claims) 
     };
     let shows_deleted = |read: &&Op| {
         told.seen(read).iter().any(|(key, seen)| {
-            let mut writers = seen.writes().into_iter().filter_map(|write| write.op);
+            let mut writers = seen.values().into_iter().filter_map(|write| write.op);
             writers.any(|op| is_deleted(key, op, read.invoked))
         })
     };

@@ -63,7 +63,7 @@ impl Before {
         let read = KeyRead { key, seen, completed: op.completed };
         let misses = |writes: &[Write]| writes.iter().any(|write| told.misses(&read, write));
         broken.read_your_writes.extend(misses(&self.wrote).then_some(op.op));
-        let returned = seen.writes().into_iter().any(|shown| self.is_from_before(told, key, shown));
+        let returned = seen.values().into_iter().any(|shown| self.is_from_before(told, key, shown));
         broken.monotonic_reads.extend((misses(&self.read) || returned).then_some(op.op));
         if matches!(seen, Seen::Nothing) {
             let mut had = self.read.clone();

@@ -50,7 +50,7 @@ pub(crate) fn check(files: &Files, told: &Told<'_>, claims: &mut Claims) {
 /// Whether a get returned what a failed write wrote.
 fn shows_failed(told: &Told<'_>, get: &Op) -> bool {
     told.seen(get).iter().any(|(_, seen)| {
-        let mut writers = seen.writes().into_iter().filter_map(|write| write.op);
+        let mut writers = seen.values().into_iter().filter_map(|write| write.op);
         writers.any(|op| told.op(op).status == Status::Fail)
     })
 }

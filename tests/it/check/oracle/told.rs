@@ -83,6 +83,8 @@ pub(crate) enum Seen {
     Key,
     /// A value.
     Value(Write),
+    /// The tombstone of a removal.
+    Tombstone(Write),
     /// A list.
     List(Vec<Element>),
 }
@@ -101,16 +103,21 @@ impl Seen {
     pub(crate) fn writes(&self) -> Vec<&Write> {
         match self {
             Self::Nothing | Self::Key => Vec::new(),
-            Self::Value(found) => vec![found],
+            Self::Value(found) | Self::Tombstone(found) => vec![found],
             Self::List(elements) => elements.iter().map(|element| &element.found).collect(),
         }
     }
 
-    /// The same, as what comes later is held against them.
+    /// The writes of the values that it shows: a tombstone is none.
+    pub(crate) fn values(&self) -> Vec<&Write> {
+        if matches!(self, Self::Tombstone(_)) { Vec::new() } else { self.writes() }
+    }
+
+    /// The writes of which it shows something, as what comes later is held against them.
     pub(crate) fn bounds(&self) -> Vec<&Write> {
         match self {
             Self::Nothing | Self::Key => Vec::new(),
-            Self::Value(found) => vec![found],
+            Self::Value(found) | Self::Tombstone(found) => vec![found],
             Self::List(elements) => elements.iter().map(|element| &element.bound).collect(),
         }
     }
@@ -201,6 +208,7 @@ impl<'a> Told<'a> {
             Element { found: with(given.iter().max()), bound: with(given.iter().min()) }
         };
         match value {
+            Json::Null if version.is_some() => Seen::Tombstone(write(value, by, version).found),
             Json::Null => Seen::Nothing,
             Json::Array(elements) => {
                 let of = |(i, text): (usize, &Json)| {
@@ -226,7 +234,7 @@ impl<'a> Told<'a> {
             (Seen::Key, _) => {
                 write.removes() && !explained(&[&of_key.puts, &of_key.appends], write, completed)
             }
-            (Seen::Value(found), _) => found.comes_before(write),
+            (Seen::Value(found) | Seen::Tombstone(found), _) => found.comes_before(write),
             (Seen::List(elements), Some(_)) => {
                 elements.iter().all(|there| there.found.element != write.element)
                     && !explained(&[&of_key.removals, &of_key.puts], write, completed)

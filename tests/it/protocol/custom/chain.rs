@@ -296,8 +296,9 @@ impl Chain {
         let found = match operation {
             Operation::Put { key, value, .. } => return self.lead(request, (key, Some(value)), cx),
             Operation::Delete { key, .. } => return self.lead(request, (key, None), cx),
-            Operation::Get { key, .. } => match self.store.get(key) {
-                Some((value, version)) => Response::Found { value, version },
+            Operation::Get { key, .. } => match self.store.stored(key) {
+                Some(Stored { value: Some(value), version }) => Response::Found { value, version },
+                Some(Stored { value: None, version }) => Response::Tombstone { version },
                 None => Response::Absent,
             },
             Operation::List => Response::Contents(self.store.items(false)),

@@ -11,6 +11,38 @@ fn buried(result: &RunResult) -> Vec<String> {
     holds.map(|node| node.node.to_string()).collect()
 }
 
+/// n2 has the first delete alone. A key that was never written has no version, and neither has one
+/// whose delete left no tombstone.
+#[test]
+fn a_get_of_nothing_has_the_version_of_the_tombstone_that_it_found() {
+    let versions = |deletes: &str| {
+        let text = format!(
+            r#"
+duration = "12s"
+protocol.leader-follower = {{ deletes = "{deletes}" }}
+fault = [{{ at = "1500ms", for = "2s", drop = {{ to = "n2", kind = "replicate" }} }}]
+operation = [
+    {{ at = "1s", client = "u", delete = {{ key = "a" }} }},
+    {{ at = "2s", client = "u", put = {{ key = "a", value = "x" }} }},
+    {{ at = "3s", client = "u", delete = {{ key = "a" }} }},
+    {{ at = "4s", client = "u", get = {{ key = "a", from = "n1" }}, expect = {{ absent = true }} }},
+    {{ at = "5s", client = "u", get = {{ key = "a", from = "n2" }}, expect = {{ absent = true }} }},
+    {{ at = "6s", client = "u", get = {{ key = "a", from = "n2", r = 3 }},
+      expect = {{ absent = true }} }},
+    {{ at = "7s", client = "u", get = {{ key = "b", from = "n1" }}, expect = {{ absent = true }} }},
+]
+"#
+        );
+        let result = play("two deletes, and gets of nothing", &text);
+        result.history.entries().iter().map(|entry| entry.version).collect::<Vec<_>>()
+    };
+    let told = versions("tombstone");
+    let (first, second) = (told[0], told[2]);
+    assert!(first.is_some() && first < second, "{told:?}");
+    assert_eq!(told[3..], [second, first, second, None]);
+    assert_eq!(versions("erase")[3..], [None; 4]);
+}
+
 /// A delete below newer elements of a list once stayed for ever and hid elements that other
 /// replicas had. Anti-entropy does not spread tombstones past their grace period, so the replicas
 /// never became equal.
