@@ -18,22 +18,15 @@ pub(super) struct Beginning {
 struct Interpretation<'a> {
     recorder: &'a Recorder,
     start: Beginning,
-    /// By key, how it is used, where anything is appended at all.
-    uses: Vec<KeyUse>,
-}
-
-/// How a key is used.
-#[derive(Clone, Copy, Debug, Default)]
-struct KeyUse {
-    put: bool,
-    appended: bool,
+    /// What was appended: keys with elements, sorted.
+    appended: Vec<(u32, u32)>,
 }
 
 /// The operations to be checked. Values are symbols by their numbers.
 pub(super) fn operations(recorder: &Recorder, start: Beginning) -> Operations {
     let mut operations = Operations::new(start.initial);
     operations.reserve(recorder.ops.len());
-    let meaning = Interpretation { recorder, start, uses: uses(recorder) };
+    let meaning = Interpretation { recorder, start, appended: appended(recorder) };
     for op in &recorder.ops {
         let id = operations.call(op.process, op.places.0);
         match op.asked {
@@ -58,17 +51,15 @@ pub(super) fn operations(recorder: &Recorder, start: Beginning) -> Operations {
     operations
 }
 
-fn uses(recorder: &Recorder) -> Vec<KeyUse> {
-    if recorder.ops.iter().all(|op| op.asked != ClientFunction::Append) {
-        return Vec::new();
-    }
-    let mut uses = vec![KeyUse::default(); recorder.keys.len().max(1)];
-    for op in &recorder.ops {
-        let used = &mut uses[op.key as usize];
-        used.put |= op.asked == ClientFunction::Write;
-        used.appended |= op.asked == ClientFunction::Append;
-    }
-    uses
+fn appended(recorder: &Recorder) -> Vec<(u32, u32)> {
+    let appends = recorder.ops.iter().filter(|op| op.asked == ClientFunction::Append);
+    let element = |op: &RecordedOp| match op.datum {
+        Datum::One(element) => Some((op.key, element)),
+        _ => None,
+    };
+    let mut appended: Vec<(u32, u32)> = appends.filter_map(element).collect();
+    appended.sort_unstable();
+    appended
 }
 
 impl Interpretation<'_> {
@@ -82,7 +73,8 @@ impl Interpretation<'_> {
             Became::Done => Answered::Done,
         };
         let content = match op.datum {
-            Datum::One(symbol) => Content::of(symbol),
+            Datum::One(element) if op.asked == ClientFunction::Append => Content::of(element),
+            Datum::One(symbol) => Content::value(symbol),
             Datum::Missing | Datum::Nil => self.nil(),
             Datum::Pair(..) | Datum::Many { .. } | Datum::Whole { .. } => Content::ABSENT,
         };
@@ -124,22 +116,17 @@ impl Interpretation<'_> {
 
     /// What a value that was read says. `None`: nothing.
     fn shown(&self, key: u32, value: Datum, operations: &mut Operations) -> Option<Expects> {
-        let KeyUse { put, appended } = self.uses.get(key as usize).copied().unwrap_or_default();
         Some(match value {
             // Of a list only the last element is shown.
-            Datum::One(symbol) if appended => Expects::EndsWith(symbol),
-            Datum::One(symbol) => Expects::Holds(Content::of(symbol)),
+            Datum::One(symbol) if self.appended.binary_search(&(key, symbol)).is_ok() => {
+                Expects::EndsWith(symbol)
+            }
+            Datum::One(symbol) => Expects::Holds(Content::value(symbol)),
+            Datum::Many { len: 0, .. } => Expects::Absent { by: None },
             Datum::Many { from, len } => {
                 let elements = &self.recorder.elements[from as usize..][..len as usize];
-                match elements.last() {
-                    None => Expects::Absent { by: None },
-                    // A put is no element of the list that is appended to after it.
-                    Some(last) if put => Expects::EndsWith(*last),
-                    Some(_) => {
-                        operations.shows(elements);
-                        Expects::Holds(Content::sequence(elements))
-                    }
-                }
+                operations.shows(elements);
+                Expects::Holds(Content::sequence(elements))
             }
             Datum::Missing | Datum::Nil => match self.start {
                 Beginning { nil: NilMeans::Unknown, .. } => return None,
@@ -159,6 +146,6 @@ impl Interpretation<'_> {
     }
 
     fn of_pair(&self, symbol: u32) -> Content {
-        if symbol == Datum::NIL { self.nil() } else { Content::of(symbol) }
+        if symbol == Datum::NIL { self.nil() } else { Content::value(symbol) }
     }
 }

@@ -13,11 +13,11 @@ const PRIME: u64 = (1 << 61) - 1;
 /// The base of [`Content`]'s hash: any number below the prime.
 const BASE: u64 = 0x0bad_5eed_5b1e_55ed;
 
-/// What a key holds: a sequence of symbols, by its hash, length and last symbol.
+/// What a key holds: a value, or a sequence of symbols, by its hash, length and last symbol.
 ///
-/// A register holds one symbol, which stands for its value. A list holds one symbol an element. A
-/// text that operations append to holds one for each text appended. Two symbols are equal where
-/// their values are. The hash is a polynomial modulo 2^61 - 1, so that what two appended sequences
+/// A value is one symbol, and what is appended to it takes its place. A list holds one symbol an
+/// element. A text that operations append to holds one for each text written or appended. Two
+/// symbols are equal where their values are. The hash is a polynomial modulo 2^61 - 1, so that what two appended sequences
 /// make together is known from their hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Content {
@@ -30,7 +30,14 @@ impl Content {
     /// No symbol: the key does not exist. A text that is empty is not told from that.
     pub const ABSENT: Self = Self { hash: 0, len: 0, last: 0 };
 
-    /// The one symbol.
+    /// The value that the symbol stands for.
+    #[must_use]
+    #[inline]
+    pub const fn value(symbol: u32) -> Self {
+        Self { len: 0, ..Self::of(symbol) }
+    }
+
+    /// The sequence of the one symbol.
     #[must_use]
     #[inline]
     pub const fn of(symbol: u32) -> Self {
@@ -44,25 +51,32 @@ impl Content {
         symbols.iter().fold(Self::ABSENT, |content, symbol| content.then(Self::of(*symbol)))
     }
 
-    /// These symbols and then those of `more`.
+    /// These symbols and then those of `more`, which are a sequence.
     #[must_use]
     pub fn then(self, more: Self) -> Self {
-        if more.is_absent() {
-            return self;
+        match (self.len, more.len) {
+            (_, 0) => return self,
+            (0, _) => return more,
+            (_, _) => {}
         }
         let factor = if more.len == 1 { BASE } else { power(more.len) };
         let hash = reduced(times(self.hash, factor) + more.hash);
         Self { hash, len: self.len + more.len, last: more.last }
     }
 
-    /// Whether there is no symbol.
+    /// Whether the key does not exist.
     #[must_use]
     #[inline]
     pub const fn is_absent(self) -> bool {
-        self.len == 0
+        self.hash == 0
     }
 
-    /// How many symbols.
+    /// Whether it is a value, which what is appended takes the place of.
+    pub(super) const fn is_value(self) -> bool {
+        self.len == 0 && self.hash != 0
+    }
+
+    /// How many symbols a sequence has. 0 for a value.
     #[must_use]
     #[inline]
     pub(super) const fn count(self) -> u32 {
@@ -73,19 +87,19 @@ impl Content {
     #[must_use]
     #[inline]
     pub const fn last(self) -> Option<u32> {
-        if self.len == 0 { None } else { Some(self.last) }
+        if self.is_absent() { None } else { Some(self.last) }
     }
 
     /// The last symbol as a list, empty where the key does not exist.
     pub(super) fn last_as_list(&self) -> &[u32] {
-        if self.len == 0 { &[] } else { std::slice::from_ref(&self.last) }
+        if self.is_absent() { &[] } else { std::slice::from_ref(&self.last) }
     }
 
-    /// The symbol, where there is exactly one.
+    /// The symbol, where there is exactly one, be it a value or a sequence.
     #[must_use]
     #[inline]
     pub const fn only(self) -> Option<u32> {
-        if self.len == 1 { Some(self.last) } else { None }
+        if self.len <= 1 { self.last() } else { None }
     }
 
     /// A number that differs, but for a chance of 2^-60, where the contents do.
@@ -147,7 +161,7 @@ pub enum Expects {
     },
     /// The key existed; its value was not shown.
     Present,
-    /// The last symbol was this one; those before it were not shown.
+    /// It was a sequence whose last symbol was this one; those before it were not shown.
     EndsWith(u32),
 }
 
@@ -199,7 +213,7 @@ impl Step {
             Expects::HoldsNot(refused) => content != refused,
             Expects::Absent { .. } => content.is_absent(),
             Expects::Present => !content.is_absent(),
-            Expects::EndsWith(symbol) => content.last() == Some(symbol),
+            Expects::EndsWith(symbol) => content.count() > 0 && content.last() == Some(symbol),
         };
         fits.then(|| match self.change {
             Update::Nothing => content,
@@ -275,12 +289,13 @@ impl Model {
 }
 
 impl Asked {
+    /// What the key of a lock holds while a client has it. A lock that is free does not exist.
+    pub const HELD: Content = Content::of(0);
+
     /// What a client's question and its answer say of `key`. `None`: nothing at all, as of a read
     /// without an answer.
     #[must_use]
     pub fn step(self, key: KeyId, output: Answered) -> Option<Step> {
-        // The lock is held where the key exists.
-        let held = Content::of(0);
         let (expects, change) = match (self, output) {
             (Self::Read, Answered::Held(content)) if content.is_absent() => {
                 (Expects::Absent { by: None }, Update::Nothing)
@@ -294,8 +309,8 @@ impl Asked {
             (Self::CompareAndSet { from, to }, _) => (Expects::Holds(from), Update::Set(to)),
             (Self::Append(more), _) => (Expects::Anything, Update::Append(more)),
             (Self::Delete, _) => (Expects::Anything, Update::Remove),
-            (Self::Acquire, _) => (Expects::Absent { by: None }, Update::Set(held)),
-            (Self::Release, _) => (Expects::Holds(held), Update::Remove),
+            (Self::Acquire, _) => (Expects::Absent { by: None }, Update::Set(Self::HELD)),
+            (Self::Release, _) => (Expects::Holds(Self::HELD), Update::Remove),
         };
         Some(Step { key, expects, change })
     }
@@ -343,6 +358,10 @@ mod tests {
             assert_eq!(step(input, output).apply(before), after, "{input:?} {output:?}");
         }
         assert_eq!(Asked::Read.step(key, Answered::Unknown), None);
+        // An element takes the place of a value, and comes after another.
+        let value = Content::value(1);
+        assert_eq!((value.then(two), one.then(two)), (two, Content::sequence(&[1, 2])));
+        assert!(value != one && value.only() == Some(1) && !value.is_absent());
         let read = |expects| Step::read(key, expects).apply(one.then(two)).is_some();
         assert!(read(Expects::EndsWith(2)) && !read(Expects::EndsWith(1)));
         assert!(read(Expects::Present) && !read(Expects::Absent { by: None }));

@@ -20,6 +20,8 @@ pub(super) struct Recipe {
     pub(super) unique: bool,
     /// Whether keys hold lists that are appended to.
     pub(super) appends: bool,
+    /// Whether a write makes a key hold a value rather than a sequence.
+    pub(super) values: bool,
     pub(super) deletes: bool,
     pub(super) compares: bool,
     /// Whether some operations are on the whole store.
@@ -51,6 +53,11 @@ impl Draws {
 }
 
 impl Recipe {
+    /// What a write of `symbol` makes of a key.
+    const fn set(&self, symbol: u32) -> Content {
+        if self.values { Content::value(symbol) } else { Content::of(symbol) }
+    }
+
     /// A recipe for histories that a brute twin can judge.
     pub(super) fn small(draws: &mut Draws) -> Self {
         Self {
@@ -59,6 +66,7 @@ impl Recipe {
             processes: 1 + draws.below(5),
             unique: !draws.one_in(3),
             appends: draws.one_in(3),
+            values: draws.one_in(2),
             deletes: draws.one_in(2),
             compares: draws.one_in(4),
             whole: draws.one_in(4),
@@ -91,7 +99,7 @@ struct Maker<'a> {
     written: u32,
     effects: u32,
     /// Every list that a key has held.
-    seen: Vec<Vec<u32>>,
+    seen: Vec<(Content, Vec<u32>)>,
 }
 
 /// A history by this recipe.
@@ -190,7 +198,7 @@ impl Maker<'_> {
             2..5 if self.recipe.appends => {
                 vec![Step::write(key, Update::Append(Content::of(self.symbol())))]
             }
-            3..6 => vec![Step::write(key, Update::Set(Content::of(self.symbol())))],
+            3..6 => vec![Step::write(key, Update::Set(self.recipe.set(self.symbol())))],
             _ => vec![Step::read(key, Expects::Anything)],
         };
         Making { op, process, steps, others, has_effect: false, rank: None }
@@ -256,30 +264,38 @@ impl Maker<'_> {
         let held = self.store[key];
         match held.last() {
             None => Expects::Absent { by: self.removed[key].filter(|_| self.recipe.told) },
-            Some(last) if self.recipe.appends && self.draws.one_in(4) => Expects::EndsWith(last),
+            Some(last) if self.recipe.appends && !held.is_value() && self.draws.one_in(4) => {
+                Expects::EndsWith(last)
+            }
             Some(_) => Expects::Holds(held),
         }
     }
 
     fn change(&mut self, key: usize, change: Update, making: &Making) {
         self.ranks[key] = making.rank;
+        let was_value = self.store[key].is_value();
         let step = Step::write(KeyId(key as u32), change);
         self.store[key] = step.apply(self.store[key]).expect("it expects nothing");
         match change {
             Update::Nothing => {}
             Update::Set(content) => self.symbols[key] = content.last().into_iter().collect(),
-            Update::Append(content) => self.symbols[key].extend(content.last()),
+            Update::Append(content) => {
+                if was_value {
+                    self.symbols[key].clear();
+                }
+                self.symbols[key].extend(content.last());
+            }
             Update::Remove => {
                 self.symbols[key].clear();
                 self.removed[key] = Some(making.op);
             }
         }
-        self.seen.push(self.symbols[key].clone());
+        self.seen.push((self.store[key], self.symbols[key].clone()));
     }
 
     fn symbols_of(&self, content: Content) -> Vec<u32> {
-        let found = self.seen.iter().find(|list| Content::sequence(list) == content);
-        found.cloned().unwrap_or_default()
+        let found = self.seen.iter().find(|(held, _)| *held == content);
+        found.map(|(_, list)| list.clone()).unwrap_or_default()
     }
 
     /// Changes what one operation was told about one key.
@@ -300,15 +316,16 @@ impl Maker<'_> {
         let other = self.draws.below(self.seen.len() as u32 + 2) as usize;
         step.expects = match self.seen.get(other) {
             None => Expects::Absent { by: None },
-            Some(list) => match *list.as_slice() {
+            Some((held, list)) => match *list.as_slice() {
                 [] => Expects::Absent { by: None },
                 [.., last] if self.draws.one_in(5) => Expects::EndsWith(last),
                 [first, ref middle @ .., last] if self.draws.one_in(5) => {
                     let swapped = [&[last], middle, &[first]].concat();
-                    self.seen.push(swapped.clone());
-                    Expects::Holds(Content::sequence(&swapped))
+                    let held = Content::sequence(&swapped);
+                    self.seen.push((held, swapped));
+                    Expects::Holds(held)
                 }
-                _ => Expects::Holds(Content::sequence(list)),
+                _ => Expects::Holds(*held),
             },
         };
     }

@@ -93,6 +93,8 @@ impl ValueCluster {
 /// The clusters of a key. Made once and used for one key after another.
 pub(super) struct Zones {
     initial: Content,
+    /// Whether the key holds values, rather than sequences of one symbol.
+    values: bool,
     /// By symbol, the cluster of the value plus one, or 0.
     of_symbol: Vec<u32>,
     clusters: Vec<ValueCluster>,
@@ -108,7 +110,7 @@ impl Zones {
     pub(super) fn new(initial: Content, symbols: u32) -> Self {
         let of_symbol = vec![0; symbols as usize];
         let (clusters, removals, forward) = (Vec::new(), Vec::new(), Vec::new());
-        Self { initial, of_symbol, clusters, removals, forward }
+        Self { initial, values: false, of_symbol, clusters, removals, forward }
     }
 
     /// Judges the part of a history on one key as it was before the place `until`: what had not
@@ -121,6 +123,11 @@ impl Zones {
         self.clusters.clear();
         self.removals.clear();
         self.clusters.push(ValueCluster::INITIAL);
+        let is_value = |on: OnKey<'_>| match (on.step.change, on.step.expects) {
+            (Update::Set(content), _) | (_, Expects::Holds(content)) => Some(content.is_value()),
+            (_, _) => None,
+        };
+        self.values = part.clone().find_map(is_value).unwrap_or(false);
         let finding = if self.gather_writes(part.clone(), until) {
             self.gather_reads(part.clone(), until)
         } else {
@@ -144,6 +151,7 @@ impl Zones {
     fn gather_writes<'a>(&mut self, part: impl Iterator<Item = OnKey<'a>>, until: u32) -> bool {
         match (self.initial.is_absent(), self.initial.only()) {
             (true, _) => {}
+            (false, Some(_)) if self.initial.is_value() != self.values => return false,
             (false, Some(symbol)) => self.of_symbol[symbol as usize] = FIRST as u32 + 1,
             (false, None) => return false,
         }
@@ -160,6 +168,9 @@ impl Zones {
                 Update::Remove => self.removals.push((op, place)),
                 Update::Set(content) => {
                     let Some(symbol) = content.only() else { return false };
+                    if content.is_value() != self.values {
+                        return false;
+                    }
                     let cluster = &mut self.of_symbol[symbol as usize];
                     if *cluster != 0 {
                         return false;
@@ -187,13 +198,16 @@ impl Zones {
             let of_symbol = |symbol: u32| self.of_symbol[symbol as usize].checked_sub(1);
             let cluster = match step.expects {
                 Expects::Anything => continue,
-                Expects::HoldsNot(_) | Expects::Present => return ZoneVerdict::Unsettled,
+                Expects::HoldsNot(_) | Expects::Present | Expects::EndsWith(_) => {
+                    return ZoneVerdict::Unsettled;
+                }
+                Expects::Holds(content) if content.is_value() != self.values => {
+                    return ZoneVerdict::Unsettled;
+                }
                 Expects::Holds(content) => match content.only() {
                     Some(symbol) => of_symbol(symbol),
                     None => return ZoneVerdict::Unsettled,
                 },
-                // A value that was set is the whole content.
-                Expects::EndsWith(symbol) => of_symbol(symbol),
                 Expects::Absent { by: Some(by) } => {
                     let found = self.removals.binary_search_by_key(&by, |(op, _)| *op);
                     found.ok().map(|found| self.removals[found].1)

@@ -214,12 +214,16 @@ impl<'a> ShownLists<'a> {
                 prefix = prefix.then(Content::of(*symbol));
             }
         }
+        let is_value = |change| matches!(change, Update::Set(content) if content.is_value());
+        let sets_values = part.iter().any(|(_, step)| is_value(step.change));
         let mut foresees = false;
         for (op, step) in part {
             if let (Expects::Anything, Update::Append(content)) = (step.expects, step.change)
                 && let Some(symbol) = content.only()
                 && writes[&symbol] == Some(*op)
                 && let Some((prefix, _)) = before.get(&symbol)
+                // The first element of a list may take the place of a value.
+                && (!prefix.is_absent() || !sets_values)
             {
                 step.expects = Expects::Holds(*prefix);
                 foresees = true;
@@ -235,6 +239,9 @@ struct Visible {
     anything: bool,
     /// Whether some answer may depend on a key being removed.
     nothing: bool,
+    /// Whether something is appended: to nothing, if what was there was removed, or to a value,
+    /// whose place it takes.
+    appends: bool,
     /// The symbols that answers show.
     symbols: BTreeSet<u32>,
 }
@@ -242,10 +249,9 @@ struct Visible {
 impl Visible {
     fn of(all: &[(OpId, Step)], lists: &ShownLists<'_>, closed: impl Fn(OpId) -> bool) -> Self {
         let symbols = BTreeSet::new();
-        let mut shown = Self { anything: false, nothing: false, symbols };
+        let mut shown = Self { anything: false, nothing: false, appends: false, symbols };
         for (op, step) in all {
-            // What is appended comes after nothing only if what was there is removed.
-            shown.nothing |= matches!(step.change, Update::Append(_));
+            shown.appends |= matches!(step.change, Update::Append(_));
             // Nobody was told what a read of unknown outcome showed.
             if step.change == Update::Nothing && !closed(*op) {
                 continue;
@@ -274,7 +280,8 @@ impl Visible {
         self.anything
             || match step.change {
                 Update::Nothing => false,
-                Update::Remove => self.nothing,
+                Update::Remove => self.nothing || self.appends,
+                Update::Set(content) if content.is_value() && self.appends => true,
                 Update::Set(content) | Update::Append(content) => {
                     content.only().is_none_or(|symbol| self.symbols.contains(&symbol))
                 }
