@@ -443,7 +443,8 @@ pub(super) struct CheckArgs {
     pub(super) model: Option<Model>,
     /// What the register, or every key, holds at the start
     ///
-    /// As the format writes values. A key that does not exist holds nil.
+    /// As the format writes values. A key that does not exist holds nil, and so does a lock that is
+    /// free; with any other value somebody has it.
     #[arg(long, value_name = "VALUE", default_value = "nil", allow_hyphen_values = true)]
     pub(super) init: String,
     /// What a read of nil says [default: unknown for registers in EDN, else initial]

@@ -334,13 +334,14 @@ impl EdnReader {
         if self.dialect == Dialect::Porcupine {
             return porcupine::value(text, key, value, event, &mut self.scratch, recorder);
         }
-        let is_pair = |forms: &[Form]| is_pair(forms);
-        let keyed = *self.keyed.get_or_insert_with(|| {
-            let pair = value.filter(|value| key.is_none() && is_pair(value));
-            let inner = pair.and_then(|pair| children(pair).nth(1));
-            let is_compare = event.asked == ClientFunction::Cas;
-            inner.is_some_and(|inner| !is_compare || is_pair(inner))
-        });
+        let keyed = event.asked.is_on_one_key() && {
+            *self.keyed.get_or_insert_with(|| {
+                let pair = value.filter(|value| key.is_none() && is_pair(value));
+                let inner = pair.and_then(|pair| children(pair).nth(1));
+                let is_compare = event.asked == ClientFunction::Cas;
+                inner.is_some_and(|inner| !is_compare || is_pair(inner))
+            })
+        };
         let (key, value) = match value {
             Some(value) if keyed && key.is_none() => {
                 if !is_pair(value) {
@@ -355,80 +356,81 @@ impl EdnReader {
         };
         event.key = key.map(|key| symbol(text, key, &mut self.scratch, &mut recorder.keys));
         let is_map = self.model == Some(Model::Kv);
-        let given = GivenValue { text, value, is_map, scratch: &mut self.scratch };
-        event.datum = given.datum(event, recorder)?;
+        let mut values = EdnValues { text, scratch: &mut self.scratch, recorder };
+        event.datum = values.datum(event, value, is_map)?;
         Ok(())
     }
 }
 
-/// The value of an event, in the text.
-struct GivenValue<'a> {
+/// Turns forms of a text into values of a history.
+struct EdnValues<'a> {
     text: &'a [u8],
-    value: Option<&'a [Form]>,
-    /// Whether the model is a map, in which a vector is a list.
-    is_map: bool,
     scratch: &'a mut Vec<u8>,
+    recorder: &'a mut Recorder,
 }
 
-impl GivenValue<'_> {
+impl EdnValues<'_> {
+    /// What the value of an event says. In a map of keys a vector is a list.
     fn datum(
-        self,
+        &mut self,
         event: &ClientEvent<'_>,
-        recorder: &mut Recorder,
+        value: Option<&[Form]>,
+        is_map: bool,
     ) -> Result<Datum, Box<Complaint>> {
-        let GivenValue { text, value, is_map, scratch } = self;
-        let Some(value) = value else { return Ok(Datum::Missing) };
-        let kind = value[0].kind;
+        let text = self.text;
+        let at = value.map_or_else(|| event.asked_at.clone(), |value| value[0].at());
         let wrong = |expected: &str| {
-            let word = String::from_utf8_lossy(&text[event.asked_at.clone()]).into_owned();
+            let word = String::from_utf8_lossy(&text[event.asked_at.clone()]);
             let title = format!("the value of `{word}` has the wrong shape");
-            Complaint::new(value[0].at(), title, format!("expected {expected}"))
+            Complaint::new(at.clone(), title, format!("expected {expected}"))
         };
-        let answered = event.happened == Happened::Ok;
-        let mut one = |form: &[Form], values: &mut SymbolTable| match form[0].kind {
-            FormKind::Nil => Datum::NIL,
-            _ => symbol(text, form, scratch, values),
+        let is_answer = event.happened == Happened::Ok;
+        let kind = value.map_or(FormKind::Nil, |value| value[0].kind);
+        let Some(value) = value.filter(|_| kind != FormKind::Nil) else {
+            return match event.asked {
+                ClientFunction::Write if !is_answer && value.is_none() => Err(wrong("a value")),
+                ClientFunction::Append if !is_answer => Err(wrong("an element")),
+                ClientFunction::Cas if !is_answer => Err(wrong("`[from to]`")),
+                _ => Ok(value.map_or(Datum::Missing, |_| Datum::Nil)),
+            };
         };
+        let is_list = kind == FormKind::List;
         Ok(match event.asked {
-            _ if kind == FormKind::Nil => Datum::Nil,
-            ClientFunction::Read if is_map && kind == FormKind::List => {
-                list(value, recorder, |form, values| one(form, values))
-            }
+            ClientFunction::Read if is_map && is_list => self.list(value),
             ClientFunction::Read | ClientFunction::Write | ClientFunction::Append => {
-                Datum::One(one(value, &mut recorder.values))
+                Datum::One(self.value(value))
             }
             ClientFunction::Cas if is_pair(value) => {
-                let mut both = children(value);
-                let mut next =
-                    || both.next().map_or(Datum::NIL, |form| one(form, &mut recorder.values));
+                let mut both = children(value).map(|form| match form[0].kind {
+                    FormKind::Nil => Datum::NIL,
+                    _ => self.value(form),
+                });
+                let mut next = || both.next().unwrap_or(Datum::NIL);
                 Datum::Pair(next(), next())
             }
             ClientFunction::Cas => return Err(wrong("`[from to]`")),
-            ClientFunction::List | ClientFunction::ReadAll if !answered => Datum::Missing,
-            ClientFunction::List if matches!(kind, FormKind::List | FormKind::Set) => {
-                let from = recorder.items.len();
+            ClientFunction::List | ClientFunction::ReadAll if !is_answer => Datum::Missing,
+            ClientFunction::List if is_list || kind == FormKind::Set => {
+                let from = self.recorder.items.len();
                 for key in children(value) {
-                    let key = symbol(text, key, scratch, &mut recorder.keys);
-                    recorder.items.push((key, Datum::Missing));
+                    let key = self.key(key);
+                    self.recorder.items.push((key, Datum::Missing));
                 }
-                recorder.whole(from).ok_or_else(|| wrong("each key once"))?
+                self.recorder.whole(from).ok_or_else(|| wrong("each key once"))?
             }
             ClientFunction::List => return Err(wrong("a list of keys")),
             ClientFunction::ReadAll if kind == FormKind::Map => {
-                let from = recorder.items.len();
+                let from = self.recorder.items.len();
                 let mut parts = children(value);
                 while let (Some(key), Some(value)) = (parts.next(), parts.next()) {
-                    let key = symbol(text, key, scratch, &mut recorder.keys);
-                    let mut one = |form: &[Form], values: &mut SymbolTable| {
-                        symbol(text, form, scratch, values)
-                    };
+                    let key = self.key(key);
                     let datum = match value[0].kind {
-                        FormKind::List => list(value, recorder, |form, values| one(form, values)),
-                        _ => Datum::One(one(value, &mut recorder.values)),
+                        FormKind::List => self.list(value),
+                        _ => Datum::One(self.value(value)),
                     };
-                    recorder.items.push((key, datum));
+                    self.recorder.items.push((key, datum));
                 }
-                recorder.whole(from).ok_or_else(|| wrong("each key once"))?
+                self.recorder.whole(from).ok_or_else(|| wrong("each key once"))?
             }
             ClientFunction::ReadAll => return Err(wrong("a map of keys and values")),
             ClientFunction::Delete
@@ -437,20 +439,24 @@ impl GivenValue<'_> {
             | ClientFunction::Release => Datum::Missing,
         })
     }
-}
 
-/// The elements of a list.
-fn list(
-    value: &[Form],
-    recorder: &mut Recorder,
-    mut one: impl FnMut(&[Form], &mut SymbolTable) -> u32,
-) -> Datum {
-    let from = recorder.elements.len();
-    for element in children(value) {
-        let element = one(element, &mut recorder.values);
-        recorder.elements.push(element);
+    fn value(&mut self, form: &[Form]) -> u32 {
+        symbol(self.text, form, self.scratch, &mut self.recorder.values)
     }
-    recorder.many(from)
+
+    fn key(&mut self, form: &[Form]) -> u32 {
+        symbol(self.text, form, self.scratch, &mut self.recorder.keys)
+    }
+
+    /// The elements of a list.
+    fn list(&mut self, forms: &[Form]) -> Datum {
+        let from = self.recorder.elements.len();
+        for element in children(forms) {
+            let element = self.value(element);
+            self.recorder.elements.push(element);
+        }
+        self.recorder.many(from)
+    }
 }
 
 /// Whether it is a list of two.

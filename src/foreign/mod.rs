@@ -8,7 +8,7 @@
 
 use std::io::Read;
 
-use crate::linearizability::{Content, Model};
+use crate::linearizability::{Asked, Content, Model};
 
 pub use mistake::Mistake;
 pub use recorded::Recorded;
@@ -143,7 +143,11 @@ fn recorded(
     let operations = if format == HistoryFormat::Porcupine {
         pieces::operations(&recorder, initial.unwrap_or_default())
     } else {
-        let initial = initial.map_or(Content::ABSENT, |_| Content::value(0));
+        let initial = match (initial, model) {
+            (None, _) => Content::ABSENT,
+            (Some(_), Model::Mutex) => Asked::HELD,
+            (Some(_), _) => Content::value(0),
+        };
         steps::operations(&recorder, Beginning { initial, nil: nil.unwrap_or(by_default) })
     };
     let Recorder { ops, processes, keys, values, elements, items, nemesis, .. } = recorder;

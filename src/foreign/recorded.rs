@@ -88,6 +88,11 @@ impl ClientFunction {
         model.knows(input)
     }
 
+    /// Whether it is on one key, rather than on the whole store.
+    pub(super) const fn is_on_one_key(self) -> bool {
+        !matches!(self, Self::List | Self::ReadAll | Self::Clear)
+    }
+
     /// Whether it asks what there is, and changes nothing.
     pub(super) const fn is_read(self) -> bool {
         matches!(self, Self::Read | Self::List | Self::ReadAll)
@@ -316,9 +321,7 @@ impl Recorded {
                 format!("[{}]", items.map(item).collect::<Vec<_>>().join(", "))
             }
         };
-        let whole =
-            matches!(asked, ClientFunction::List | ClientFunction::ReadAll | ClientFunction::Clear);
-        if !self.has_keys || whole {
+        if !self.has_keys || !asked.is_on_one_key() {
             return value;
         }
         let key = shortened(self.keys.text(key));

@@ -18,8 +18,8 @@ pub(super) struct Beginning {
 struct Interpretation<'a> {
     recorder: &'a Recorder,
     start: Beginning,
-    /// By key, whether something is appended. Empty where nothing is at all.
-    appended: Vec<bool>,
+    /// What was appended: keys with elements, sorted.
+    appended: Vec<(u32, u32)>,
 }
 
 /// The operations to be checked. Values are symbols by their numbers.
@@ -51,13 +51,14 @@ pub(super) fn operations(recorder: &Recorder, start: Beginning) -> Operations {
     operations
 }
 
-fn appended(recorder: &Recorder) -> Vec<bool> {
+fn appended(recorder: &Recorder) -> Vec<(u32, u32)> {
     let appends = recorder.ops.iter().filter(|op| op.asked == ClientFunction::Append);
-    let mut appended = Vec::new();
-    for op in appends {
-        appended.resize(recorder.keys.len().max(1), false);
-        appended[op.key as usize] = true;
-    }
+    let element = |op: &RecordedOp| match op.datum {
+        Datum::One(element) => Some((op.key, element)),
+        _ => None,
+    };
+    let mut appended: Vec<(u32, u32)> = appends.filter_map(element).collect();
+    appended.sort_unstable();
     appended
 }
 
@@ -72,7 +73,7 @@ impl Interpretation<'_> {
             Became::Done => Answered::Done,
         };
         let content = match op.datum {
-            Datum::One(symbol) if op.asked == ClientFunction::Append => Content::of(symbol),
+            Datum::One(element) if op.asked == ClientFunction::Append => Content::of(element),
             Datum::One(symbol) => Content::value(symbol),
             Datum::Missing | Datum::Nil => self.nil(),
             Datum::Pair(..) | Datum::Many { .. } | Datum::Whole { .. } => Content::ABSENT,
@@ -115,16 +116,15 @@ impl Interpretation<'_> {
 
     /// What a value that was read says. `None`: nothing.
     fn shown(&self, key: u32, value: Datum, operations: &mut Operations) -> Option<Expects> {
-        let appended = self.appended.get(key as usize).copied().unwrap_or_default();
         Some(match value {
-            // A value, or of a list the last element alone.
-            Datum::One(symbol) if appended => Expects::EndsWith(symbol),
+            // Of a list only the last element is shown.
+            Datum::One(symbol) if self.appended.binary_search(&(key, symbol)).is_ok() => {
+                Expects::EndsWith(symbol)
+            }
             Datum::One(symbol) => Expects::Holds(Content::value(symbol)),
+            Datum::Many { len: 0, .. } => Expects::Absent { by: None },
             Datum::Many { from, len } => {
                 let elements = &self.recorder.elements[from as usize..][..len as usize];
-                if elements.is_empty() {
-                    return Some(Expects::Absent { by: None });
-                }
                 operations.shows(elements);
                 Expects::Holds(Content::sequence(elements))
             }

@@ -215,7 +215,7 @@ impl<R: Read> HeldText<R> {
         let cut = if line_start == 0 { self.cut } else { 0 };
 
         let end = boundary(held, end.clamp(start, line_end.max(start)).min(start + SHOWN));
-        let from = boundary(held, start.saturating_sub(SHOWN).max(line_start));
+        let from = boundary(held, start.saturating_sub(SHOWN).max(line_start)).min(start);
         let until = boundary(held, (end + SHOWN).min(line_end).max(end));
         let dots = |is_cut: bool, dots| if is_cut { dots } else { "" };
         let shown = |range: Range<usize>| String::from_utf8_lossy(&held[range]);

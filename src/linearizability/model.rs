@@ -289,12 +289,13 @@ impl Model {
 }
 
 impl Asked {
+    /// What the key of a lock holds while a client has it. A lock that is free does not exist.
+    pub const HELD: Content = Content::of(0);
+
     /// What a client's question and its answer say of `key`. `None`: nothing at all, as of a read
     /// without an answer.
     #[must_use]
     pub fn step(self, key: KeyId, output: Answered) -> Option<Step> {
-        // The lock is held where the key exists.
-        let held = Content::of(0);
         let (expects, change) = match (self, output) {
             (Self::Read, Answered::Held(content)) if content.is_absent() => {
                 (Expects::Absent { by: None }, Update::Nothing)
@@ -308,8 +309,8 @@ impl Asked {
             (Self::CompareAndSet { from, to }, _) => (Expects::Holds(from), Update::Set(to)),
             (Self::Append(more), _) => (Expects::Anything, Update::Append(more)),
             (Self::Delete, _) => (Expects::Anything, Update::Remove),
-            (Self::Acquire, _) => (Expects::Absent { by: None }, Update::Set(held)),
-            (Self::Release, _) => (Expects::Holds(held), Update::Remove),
+            (Self::Acquire, _) => (Expects::Absent { by: None }, Update::Set(Self::HELD)),
+            (Self::Release, _) => (Expects::Holds(Self::HELD), Update::Remove),
         };
         Some(Step { key, expects, change })
     }

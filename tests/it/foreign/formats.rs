@@ -97,6 +97,13 @@ const HISTORIES: &[(&str, &str, &str)] = &[
          [0 :ok :read [b 3]]",
     ),
     (
+        "what is on all keys has no key",
+        "valid",
+        "[0 :invoke :list] [1 :invoke :put [a 1]] [1 :ok :put [a 1]] [0 :ok :list [a]]
+         [0 :invoke :read-all] [0 :ok :read-all {a 1}] [0 :invoke :clear] [0 :ok :clear]
+         [0 :invoke :list] [0 :ok :list #{}] [0 :invoke :get [a nil]] [0 :ok :get [a nil]]",
+    ),
+    (
         "also where the key stands apart",
         "invalid",
         "({:process 0, :type :invoke, :f :write, :key :x, :value 1}
@@ -234,6 +241,13 @@ fn our_own_lists_show_their_elements_or_the_last_of_them() {
         let text = jsonl(&[append(r#""1""#), append(r#""2""#), get(answer)].concat());
         assert_eq!(verdict(&text, &ReadAs::default()), expected, "{text}");
     }
+    // A put ends the list, and an append begins another.
+    let put =
+        [("c1", "invoke", "put", r#""k""#, r#""0""#), ("c1", "ok", "put", r#""k""#, r#""0""#)];
+    for (expected, answer) in [("valid", r#"["1"]"#), ("invalid", r#"["0","1"]"#)] {
+        let text = jsonl(&[put, get(r#""0""#), append(r#""1""#), get(answer)].concat());
+        assert_eq!(verdict(&text, &ReadAs::default()), expected, "{text}");
+    }
     // The same in EDN.
     let edn = "[0 :invoke :append [k 1]] [0 :ok :append [k 1]] [0 :invoke :append [k 2]]
                [0 :ok :append [k 2]] [0 :invoke :get [k nil]] [0 :ok :get [k [1 2]]]";
@@ -257,6 +271,9 @@ fn what_is_there_at_the_start_can_be_said() {
                    [0 :invoke :read nil] [0 :ok :read 0]";
     assert_eq!(verdict(written, &with("0", NilMeans::Initial)), "valid");
     assert_eq!(verdict(written, &with("0", NilMeans::Unknown)), "invalid");
+    let lock = "[0 :invoke :release] [0 :ok :release] [0 :invoke :acquire] [0 :ok :acquire]";
+    assert_eq!(verdict(lock, &with("nil", NilMeans::Unknown)), "invalid");
+    assert_eq!(verdict(lock, &with("held", NilMeans::Unknown)), "valid");
     let get = |text: &str| {
         format!(
             "{{:process 0, :type :invoke, :f :append, :key \"k\", :value \"b\"}}

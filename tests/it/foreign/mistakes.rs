@@ -197,6 +197,9 @@ fn smaller_mistakes_say_what_is_wrong() {
         ("[0 :invoke :read [1 nil]] [0 :ok :read [2 3]]", (1, 34), "another key than line 1"),
         ("[0 :invoke :read [1 nil]] [0 :ok :read 3]", (1, 40), "expected `[key value]`"),
         ("[0 :invoke :list] [0 :ok :list [a a]]", (1, 32), "expected each key once"),
+        ("[0 :invoke :write]", (1, 12), "expected a value"),
+        ("[0 :invoke :append [k nil]]", (1, 23), "expected an element"),
+        ("[0 :invoke :cas nil]", (1, 17), "expected `[from to]`"),
         ("[0 :invoke :list] [0 :ok :list 5]", (1, 32), "expected a list of keys"),
         ("[0 :invoke :read-all] [0 :ok :read-all 5]", (1, 40), "a map of keys and values"),
         ("[0 :invoke :write \"abc", (1, 19), "this string is never closed"),
@@ -238,6 +241,7 @@ fn bytes_that_are_no_text_have_a_place() {
         (b"[0 :invoke :read nil]\n\n;\xc3", (3, 2)),
         (b"[0 :invoke :read nil]\n\xfe", (2, 1)),
         (b"\xff\xfe", (1, 1)),
+        (b"\x80", (1, 1)),
     ] {
         for format in [how.clone(), ReadAs::default()] {
             let mistake = splitbrain::foreign::read("history", bytes, &format);

@@ -284,8 +284,8 @@ crash = ["n1", "n2"]
     let target = FuzzTarget::new("s.toml", text.into_bytes(), &Registry::new(), &[]);
     let target = target.unwrap_or_else(|mistakes| panic!("{mistakes}"));
     let cases = (0..1000).map(|index| target.case(1, index));
-    let breaks = |case: &FuzzCase| early.violates(case.config(), case.names(), case.seed());
-    let found = cases.filter(breaks).count();
+    let violates = |case: &FuzzCase| early.violates(case.config(), case.names(), case.seed());
+    let found = cases.filter(violates).count();
     assert!(found > 0, "fuzzing does not find it");
 }
 
