@@ -188,8 +188,6 @@ pub struct Recorded {
     pub operations: Operations,
     /// What the history was read as.
     pub model: Model,
-    /// How many events of the nemesis there are.
-    pub nemesis: u32,
     pub(super) ops: Vec<RecordedOp>,
     pub(super) has_keys: bool,
     pub(super) processes: SymbolTable,

@@ -75,6 +75,7 @@ pub(super) struct Recorder {
     pub(super) values: SymbolTable,
     pub(super) elements: Vec<u32>,
     pub(super) items: Vec<(u32, Datum)>,
+    /// How many events of the nemesis there are.
     pub(super) nemesis: u32,
     /// The versions of operations, by their numbers.
     pub(super) ranks: Vec<(OpId, Version)>,

@@ -108,7 +108,7 @@ const SHOWN: &[(&str, &str)] = &[
         "[{:process :nemesis, :type :info, :f :start, :value nil}]",
         "error: history: no client invokes anything in this history
  |
- = help: expected operations of clients",
+ = help: expected operations of clients; there is an event of the nemesis",
     ),
     (
         "{:process :nemesis, :type :invoke, :f :start}",
