@@ -296,7 +296,9 @@ impl Recorded {
         let stretch = |from: u32, len: u32| from as usize..from as usize + len as usize;
         let many = |from: u32, len: u32| {
             let elements = self.elements[stretch(from, len)].iter();
-            shortened(elements.map(|one_| one(*one_)).collect::<Vec<_>>().join(" ").as_bytes())
+            shortened(
+                elements.map(|element| one(*element)).collect::<Vec<_>>().join(" ").as_bytes(),
+            )
         };
         let answered = became == Became::Done;
         let value = match datum {
