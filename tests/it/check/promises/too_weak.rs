@@ -1,9 +1,12 @@
 //! Promises that were too weak: a harmless fault voided them, so a broken protocol could pass.
 
 use std::fs;
+use std::sync::Arc;
 
 use splitbrain::check::Verdict;
-use splitbrain::config::ExpectedVerdict;
+use splitbrain::config::{Config, ExpectedVerdict};
+use splitbrain::fuzz::target::{FuzzCase, FuzzTarget};
+use splitbrain::names::Names;
 use splitbrain::property::{Promise, Property};
 use splitbrain::run::RunOptions;
 use splitbrain::scenario::{Registry, Scenario};
@@ -235,9 +238,8 @@ impl Hasty {
     }
 
     /// Whether a run loses a write that the honest settings promise to keep.
-    fn violates(&self, config: &splitbrain::config::Config, seed: u64) -> bool {
-        let result =
-            self.hasty.protocol.run(config, &self.hasty.names, seed, RunOptions::default());
+    fn violates(&self, config: &Config, names: &Arc<Names>, seed: u64) -> bool {
+        let result = self.hasty.protocol.run(config, names, seed, RunOptions::default());
         let led = |node| result.leaderships.iter().any(|leadership| leadership.node == node);
         let lost = matches!(check(&result, Durability).verdict, Verdict::Invalid(_));
         let voided = match self.honest.protocol.promises(config).of(Durability) {
@@ -275,19 +277,15 @@ for = "500ms"
 crash = ["n1", "n2"]
 "#;
     let early = Hasty::of(story);
-    assert!(early.violates(&early.hasty.config, 1));
+    assert!(early.violates(&early.hasty.config, &early.hasty.names, 1));
 
     let text = fs::read_to_string(home("scenarios/fuzz/sync-in-memory.toml")).expect("a file");
     let early = Hasty::of(&text);
-    let target = splitbrain::fuzz::target::FuzzTarget::new(
-        "s.toml",
-        text.into_bytes(),
-        &Registry::new(),
-        &[],
-    );
+    let target = FuzzTarget::new("s.toml", text.into_bytes(), &Registry::new(), &[]);
     let target = target.unwrap_or_else(|mistakes| panic!("{mistakes}"));
     let cases = (0..1000).map(|index| target.case(1, index));
-    let found = cases.filter(|case| early.violates(case.config(), case.seed())).count();
+    let violates = |case: &FuzzCase| early.violates(case.config(), case.names(), case.seed());
+    let found = cases.filter(violates).count();
     assert!(found > 0, "fuzzing does not find it");
 }
 
