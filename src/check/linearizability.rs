@@ -232,7 +232,7 @@ fn witness(facts: &Facts<'_>, contradiction: &Contradiction) -> Witness {
             Some(Found::Value(value)) => format!(", which found {},", names.value(value)),
             Some(Found::List { elements, .. }) => {
                 let texts: Vec<String> =
-                    elements.iter().map(|element| names.value(*element).to_string()).collect();
+                    elements.iter().map(|element| names.value(*element)).collect();
                 format!(", which found [{}],", texts.join(", "))
             }
         };

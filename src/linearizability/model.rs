@@ -155,7 +155,7 @@ pub enum Expects {
     HoldsNot(Content),
     /// The key did not exist.
     Absent {
-        /// The operation that had removed it, where the answer tells. [`super::zones`] goes by it;
+        /// The operation that had removed it, where the answer tells. `zones` goes by it;
         /// the search does not.
         by: Option<OpId>,
     },
