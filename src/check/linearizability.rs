@@ -465,8 +465,10 @@ mod tests {
             let possible = |evidence: &Evidence<'_>| {
                 is_possible(evidence.history, 0, [None; 2], &mut BTreeSet::new())
             };
-            let is_valid = story.evidence(|evidence| check(&Facts::of(evidence)).verdict == Verdict::Valid);
-            prop_assert_eq!(is_valid, story.evidence(possible), "{:?}", story);
+            let valid = |evidence: &Evidence<'_>| {
+                check(&Facts::of(evidence)).verdict == Verdict::Valid
+            };
+            prop_assert_eq!(story.evidence(valid), story.evidence(possible), "{:?}", story);
         }
     }
 }
