@@ -158,7 +158,7 @@ impl<'a> Judge<'a> {
         let until = self.operations.get(first).ret + 1;
         let (why, mut operations) = match not {
             PartVerdict::NotByZones(why)
-            | PartVerdict::NotAtSight(why @ Why::BeforeItsWrite { .. }) => {
+            | PartVerdict::NotAtSight(why @ (Why::BeforeItsWrite { .. } | Why::Lacks { .. })) => {
                 let why = why.fewest(self.operations);
                 (why, why.operations())
             }
