@@ -72,7 +72,11 @@ impl<'a> ShownLists<'a> {
                 prefix = prefix.then(Content::of(*symbol));
             }
         }
-        if part.iter().all(|(_, step)| matches!(step.change, Update::Append(_) | Update::Nothing)) {
+        let grows = |(op, step): &(OpId, Step)| {
+            matches!(step.change, Update::Append(_) | Update::Nothing)
+                || operations.get(*op).call >= until
+        };
+        if part.iter().all(grows) {
             self.only_grows(operations, part, &writes, &before, closed)?;
         }
         let is_value = |change| matches!(change, Update::Set(content) if content.is_value());
@@ -109,7 +113,7 @@ impl<'a> ShownLists<'a> {
         for (op, step) in part.iter().filter(|(op, _)| closed(*op)) {
             let shown = match step.expects {
                 Expects::Absent { .. } => Some(0),
-                Expects::Holds(content) => self
+                Expects::Holds(content) if !content.is_value() => self
                     .symbols(&content)
                     .filter(|symbols| symbols.iter().all(is_known))
                     .map(|_| content.count()),
