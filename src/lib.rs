@@ -28,6 +28,7 @@
 //!   the next number of a stream.
 //! - **1**: [`operation`], [`names`], [`config`], [`property`], [`history`], [`metrics`]. Data. A
 //!   setting here is validated, and nothing is optional in the sense of "the default".
+//!   [`linearizability`] uses layer 0 alone, for histories that others recorded know none of ours.
 //! - **2**: [`protocol`]. No simulation, file, clock or thread: time, chance and effects go through
 //!   [`protocol::Context`]. [`protocol::parts`] knows no protocol, and no protocol knows another.
 //! - **3**: [`check`]. A checker is a pure function of a history and of what nodes observed. It
