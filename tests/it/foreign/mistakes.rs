@@ -199,7 +199,7 @@ fn smaller_mistakes_say_what_is_wrong() {
         ("[0 :invoke :list] [0 :ok :list [a a]]", (1, 32), "expected each key once"),
         (
             "[0 :invoke :read] {:process 1 :type :invoke :f :read :key 2}",
-            (1, 49),
+            (1, 48),
             "none, as before",
         ),
         ("{:process 1 :type :invoke :f :read :key 2} [0 :invoke :read]", (1, 55), "one, as before"),
