@@ -232,7 +232,7 @@ fn witness(facts: &Facts<'_>, contradiction: &Contradiction) -> Witness {
             Some(Found::Value(value)) => format!(", which found {},", names.value(value)),
             Some(Found::List { elements, .. }) => {
                 let texts: Vec<String> =
-                    elements.iter().map(|element| names.value(*element).to_string()).collect();
+                    elements.iter().map(|element| names.value(*element)).collect();
                 format!(", which found [{}],", texts.join(", "))
             }
         };
@@ -465,8 +465,10 @@ mod tests {
             let possible = |evidence: &Evidence<'_>| {
                 is_possible(evidence.history, 0, [None; 2], &mut BTreeSet::new())
             };
-            let is_valid = story.evidence(|evidence| check(&Facts::of(evidence)).verdict == Verdict::Valid);
-            prop_assert_eq!(is_valid, story.evidence(possible), "{:?}", story);
+            let valid = |evidence: &Evidence<'_>| {
+                check(&Facts::of(evidence)).verdict == Verdict::Valid
+            };
+            prop_assert_eq!(story.evidence(valid), story.evidence(possible), "{:?}", story);
         }
     }
 }

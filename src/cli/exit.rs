@@ -10,10 +10,10 @@ use crate::run::RunVerdict;
 pub enum Exit {
     /// Everything was as promised and expected.
     Pass = 0,
-    /// A promised property was broken, an expectation was not met, or two runs that must be equal
-    /// differ.
+    /// A promised property was broken, an expectation was not met, two runs that must be equal
+    /// differ, or a history is not linearizable.
     Violation = 1,
-    /// The command line or a scenario is wrong, or a file could not be read or written.
+    /// The command line, a scenario or a history is wrong, or a file could not be read or written.
     Usage = 2,
     /// A checker could not tell.
     Unknown = 3,

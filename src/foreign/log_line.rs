@@ -1,6 +1,6 @@
 //! The lines that Jepsen logs for each event: `INFO  jepsen.util - 0 :invoke :write 3`.
 //!
-//! Process, type, function and value stand behind `jepsen.util - `, between tabs or blanks. Lines
+//! Process, type, function and value stand behind `jepsen.util`, between tabs or blanks. Lines
 //! without that are passed over, and so are those behind which no process stands.
 //!
 //! Here a compare-and-set that fails has seen something else than it asked for, and `nil` is what
@@ -15,7 +15,7 @@ use super::recorder::Recorder;
 use super::text::HeldText;
 
 /// What stands before the event.
-pub(super) const MARK: &[u8] = b"jepsen.util - ";
+pub(super) const MARK: &[u8] = b"jepsen.util";
 
 /// Reads the whole text.
 pub(super) fn read<R: Read>(
@@ -45,8 +45,11 @@ pub(super) fn read<R: Read>(
 /// Where the event of a line begins, if it has one.
 fn event_at(line: &[u8]) -> Option<usize> {
     let mark = line.windows(MARK.len()).position(|window| window == MARK)?;
-    let blanks = line[mark + MARK.len()..].iter().take_while(|byte| byte.is_ascii_whitespace());
-    let start = mark + MARK.len() + blanks.count();
+    let mut start = mark + MARK.len();
+    // Between them is ` - `, or in later logs a colon.
+    while matches!(&line[start..], [b' ' | b'\t' | b'-', ..] | [b':', b' ' | b'\t', ..]) {
+        start += 1;
+    }
     let rest = &line[start..];
     let is_event = rest.first().is_some_and(u8::is_ascii_digit) || rest.starts_with(b":nemesis");
     is_event.then_some(start)

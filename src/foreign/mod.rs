@@ -64,7 +64,14 @@ pub fn read(name: &str, input: impl Read, how: &ReadAs) -> Result<Recorded, Mist
     let model = parse(&mut text, format, how.model, &mut recorder)?;
     let Some(model) = model.filter(|_| !recorder.ops.is_empty()) else {
         let title = "no client invokes anything in this history";
-        return Err(Mistake::of_file(name, title, "expected operations of clients"));
+        let help = match recorder.nemesis {
+            0 => "expected operations of clients".to_owned(),
+            1 => "expected operations of clients; there is an event of the nemesis".to_owned(),
+            events => {
+                format!("expected operations of clients; there are {events} events of the nemesis")
+            }
+        };
+        return Err(Mistake::of_file(name, title, &help));
     };
     Ok(recorded(recorder, format, model, initial.as_deref(), how.nil))
 }
@@ -150,7 +157,7 @@ fn recorded(
         };
         steps::operations(&recorder, Beginning { initial, nil: nil.unwrap_or(by_default) })
     };
-    let Recorder { ops, processes, keys, values, elements, items, nemesis, .. } = recorder;
+    let Recorder { ops, processes, keys, values, elements, items, .. } = recorder;
     let has_keys = keys.len() > 0;
-    Recorded { operations, model, nemesis, ops, has_keys, processes, keys, values, elements, items }
+    Recorded { operations, model, ops, has_keys, processes, keys, values, elements, items }
 }

@@ -188,8 +188,6 @@ pub struct Recorded {
     pub operations: Operations,
     /// What the history was read as.
     pub model: Model,
-    /// How many events of the nemesis there are.
-    pub nemesis: u32,
     pub(super) ops: Vec<RecordedOp>,
     pub(super) has_keys: bool,
     pub(super) processes: SymbolTable,
@@ -298,7 +296,9 @@ impl Recorded {
         let stretch = |from: u32, len: u32| from as usize..from as usize + len as usize;
         let many = |from: u32, len: u32| {
             let elements = self.elements[stretch(from, len)].iter();
-            shortened(elements.map(|one_| one(*one_)).collect::<Vec<_>>().join(" ").as_bytes())
+            shortened(
+                elements.map(|element| one(*element)).collect::<Vec<_>>().join(" ").as_bytes(),
+            )
         };
         let answered = became == Became::Done;
         let value = match datum {

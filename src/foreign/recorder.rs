@@ -75,12 +75,15 @@ pub(super) struct Recorder {
     pub(super) values: SymbolTable,
     pub(super) elements: Vec<u32>,
     pub(super) items: Vec<(u32, Datum)>,
+    /// How many events of the nemesis there are.
     pub(super) nemesis: u32,
     /// The versions of operations, by their numbers.
     pub(super) ranks: Vec<(OpId, Version)>,
     /// By the number of the process.
     states: Vec<ProcessState>,
     events: u32,
+    /// Whether operations name keys; `None` before the first that may.
+    names_keys: Option<bool>,
 }
 
 impl Recorder {
@@ -98,6 +101,7 @@ impl Recorder {
             ranks: Vec::new(),
             states: Vec::new(),
             events: 0,
+            names_keys: None,
         }
     }
 
@@ -165,6 +169,15 @@ impl Recorder {
             }
         }
         *state = ProcessState::Waiting(self.ops.len() as u32);
+        if event.asked.is_on_one_key()
+            && *self.names_keys.get_or_insert(event.key.is_some()) != event.key.is_some()
+        {
+            let (title, label) = match event.key {
+                Some(_) => ("this operation names a key", "expected none, as before"),
+                None => ("this operation names no key", "expected one, as before"),
+            };
+            return Err(Complaint::new(event.asked_at.clone(), title, label));
+        }
         self.ops.push(RecordedOp {
             process,
             key: event.key.unwrap_or(0),

@@ -7,12 +7,12 @@
 //!
 //! [`check`] goes from the cheap to the exact:
 //!
-//! 1. [`order`]: the order that the answers give. Where versions order all writes, that order is
+//! 1. `order`: the order that the answers give. Where versions order all writes, that order is
 //!    tried. If it fits, the history is linearizable; if not, nothing is said yet.
-//! 2. [`split`]: a history is linearizable if its part on each key is (Herlihy and Wing's
+//! 2. `split`: a history is linearizable if its part on each key is (Herlihy and Wing's
 //!    locality), as long as no operation is on several keys.
-//! 3. [`zones`]: on a key whose values are all different, in O(n log n).
-//! 4. [`search`]: everything else, and operations on several keys, in a number of steps that is
+//! 3. `zones`: on a key whose values are all different, in O(n log n).
+//! 4. `search`: everything else, and operations on several keys, in a number of steps that is
 //!    bounded by a budget. The budget counts steps, not seconds, so a verdict is the same on every
 //!    machine.
 //!

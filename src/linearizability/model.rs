@@ -17,8 +17,8 @@ const BASE: u64 = 0x0bad_5eed_5b1e_55ed;
 ///
 /// A value is one symbol, and what is appended to it takes its place. A list holds one symbol an
 /// element. A text that operations append to holds one for each text written or appended. Two
-/// symbols are equal where their values are. The hash is a polynomial modulo 2^61 - 1, so that what two appended sequences
-/// make together is known from their hashes.
+/// symbols are equal where their values are. The hash is a polynomial modulo 2^61 - 1, so that what
+/// two appended sequences make together is known from their hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Content {
     hash: u64,
@@ -155,7 +155,7 @@ pub enum Expects {
     HoldsNot(Content),
     /// The key did not exist.
     Absent {
-        /// The operation that had removed it, where the answer tells. [`super::zones`] goes by it;
+        /// The operation that had removed it, where the answer tells. `zones` goes by it;
         /// the search does not.
         by: Option<OpId>,
     },

@@ -144,7 +144,7 @@ impl Operations {
         operation.steps = (short(from), short(count));
     }
 
-    /// Says that the operation `op` wrote or read what has this version: [`order`] tries the order
+    /// Says that the operation `op` wrote or read what has this version: `order` tries the order
     /// of the versions.
     pub fn rank(&mut self, op: OpId, version: Version) {
         self.ranks.resize(self.list.len(), None);
@@ -152,7 +152,7 @@ impl Operations {
     }
 
     /// Says which elements a read showed that is answered with a step that expects
-    /// `Content::sequence(elements)`. Only with them does [`search`] know which element came after
+    /// `Content::sequence(elements)`. Only with them does `search` know which element came after
     /// which, without which a history of appends may take it for ever.
     pub fn shows(&mut self, elements: &[u32]) {
         if elements.len() > 1 {

@@ -31,7 +31,7 @@ fn is_write(operations: &Operations, op: OpId) -> bool {
 
 /// `None` where a write that was answered has no rank, or two writes share one.
 fn by_rank(operations: &Operations) -> Option<Vec<OpId>> {
-    let rank = |op: OpId| operations.ranks.get(op.0 as usize).copied().flatten();
+    let rank = |op: OpId| operations.ranks.get(op.0 as usize).copied().flatten().map(Rank::of);
     let mut places: Vec<Option<OpId>> = Vec::new();
     let mut note = |place: u32, op: OpId| {
         let place = place as usize;
@@ -48,10 +48,10 @@ fn by_rank(operations: &Operations) -> Option<Vec<OpId>> {
         }
     }
     // By operation; those left out have no place in the order.
-    let mut order: Vec<Placed> = Vec::with_capacity(operations.list.len());
+    let mut order: Vec<(Rank, OpId)> = Vec::with_capacity(operations.list.len());
     // By operation, the rank that it was placed at.
-    let mut placed: Vec<Option<Version>> = vec![None; operations.list.len()];
-    let mut returned: Option<Version> = None;
+    let mut placed = vec![Rank::NONE; operations.list.len()];
+    let mut returned = Rank::NONE;
     for (place, op) in places.into_iter().enumerate() {
         let Some(op) = op else { continue };
         let operation = operations.get(op);
@@ -66,25 +66,39 @@ fn by_rank(operations: &Operations) -> Option<Vec<OpId>> {
         let at = match (rank(op), is_write) {
             (None, true) if operation.is_open() => continue,
             (None, true) => return None,
-            (rank, true) => rank,
-            (rank, false) => rank.max(returned),
+            (Some(rank), true) => rank,
+            (rank, false) => rank.unwrap_or(Rank::NONE).max(returned),
         };
         placed[op.0 as usize] = at;
-        order.push(Placed { at, is_read: !is_write, op });
+        order.push((Rank(at.0 | u128::from(!is_write)), op));
     }
     // Reads of one rank stay in the order of their calls.
-    order.sort_by_key(|placed| (placed.at, placed.is_read));
-    let shares = |pair: &[Placed]| pair[0].at == pair[1].at && !pair[1].is_read;
+    order.sort_by_key(|(at, _)| *at);
+    let shares = |pair: &[(Rank, OpId)]| pair[0].0 == pair[1].0 && !pair[1].0.is_of_a_read();
     if order.windows(2).any(shares) {
         return None;
     }
-    Some(order.into_iter().map(|placed| placed.op).collect())
+    Some(order.into_iter().map(|(_, op)| op).collect())
 }
 
-struct Placed {
-    at: Option<Version>,
-    is_read: bool,
-    op: OpId,
+/// A version as a number that is ordered as versions are. The lowest bit says that a read comes
+/// after the write of its version.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank(u128);
+
+impl Rank {
+    /// Below every version.
+    const NONE: Self = Self(0);
+
+    const fn of(version: Version) -> Self {
+        let timestamp = (version.timestamp as u64 ^ 1 << 63) as u128;
+        let (node, sequence) = (version.node.0 as u128, version.sequence as u128);
+        Self(1 << 127 | timestamp << 49 | node << 33 | sequence << 1)
+    }
+
+    const fn is_of_a_read(self) -> bool {
+        self.0 & 1 == 1
+    }
 }
 
 /// Whether no operation comes before one that had returned before its call.

@@ -116,8 +116,8 @@ pub enum EndOf {
 }
 
 impl Contradiction {
-    /// The reason in words. `name` names an operation, as in `c1's read of 3`; `at` says when it was
-    /// called or returned, as in ` at 3 s`, and may say nothing.
+    /// The reason in words. `name` names an operation, as in `c1's read of 3`; `at` says when it
+    /// was called or returned, as in ` at 3 s`, and may say nothing.
     #[must_use]
     pub fn sentence(&self, name: impl Fn(OpId) -> String, at: impl Fn(EndOf) -> String) -> String {
         let called = |op| at(EndOf::Call(op));

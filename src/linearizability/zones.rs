@@ -11,7 +11,7 @@
 //!
 //! What the key held at first counts as written before all events. A delete writes a value, too:
 //! that nothing is there. A read of nothing belongs to the delete that its answer tells
-//! ([`Expects::Absent`]), or to the beginning where nothing was ever removed. With several removals
+//! (`Expects::Absent`), or to the beginning where nothing was ever removed. With several removals
 //! and no telling, this says only what is wrong without such reads.
 
 use crate::id::OpId;

@@ -102,7 +102,7 @@ fn summary(read: &Result<Recorded, Mistake>) -> String {
                 format!("{} {} {}", recorded.name(op), recorded.call(op), recorded.place(op))
             };
             let names: Vec<String> = (0..recorded.len() as u32).map(name).collect();
-            format!("{:?} {} {names:?}", recorded.model, recorded.nemesis)
+            format!("{:?} {names:?}", recorded.model)
         }
         Err(mistake) => {
             assert!(!mistake.render(true).is_empty());

@@ -108,7 +108,7 @@ const SHOWN: &[(&str, &str)] = &[
         "[{:process :nemesis, :type :info, :f :start, :value nil}]",
         "error: history: no client invokes anything in this history
  |
- = help: expected operations of clients",
+ = help: expected operations of clients; there is an event of the nemesis",
     ),
     (
         "{:process :nemesis, :type :invoke, :f :start}",
@@ -197,6 +197,12 @@ fn smaller_mistakes_say_what_is_wrong() {
         ("[0 :invoke :read [1 nil]] [0 :ok :read [2 3]]", (1, 34), "another key than line 1"),
         ("[0 :invoke :read [1 nil]] [0 :ok :read 3]", (1, 40), "expected `[key value]`"),
         ("[0 :invoke :list] [0 :ok :list [a a]]", (1, 32), "expected each key once"),
+        (
+            "[0 :invoke :read] {:process 1 :type :invoke :f :read :key 2}",
+            (1, 48),
+            "none, as before",
+        ),
+        ("{:process 1 :type :invoke :f :read :key 2} [0 :invoke :read]", (1, 55), "one, as before"),
         ("[0 :invoke :write]", (1, 12), "expected a value"),
         ("[0 :invoke :append [k nil]]", (1, 23), "expected an element"),
         ("[0 :invoke :cas nil]", (1, 17), "expected `[from to]`"),
