@@ -247,7 +247,9 @@ fn witness(facts: &Facts<'_>, contradiction: &Contradiction) -> Witness {
     // What an explanation follows comes first, and the read that shows something else last.
     let (newer, read) = match contradiction.why {
         Why::CameBack { after: (newer, older), .. } => (Some(newer), Some(older)),
-        Why::BackToTheBeginning { changed, read } => (Some(changed), Some(read)),
+        Why::BackToTheBeginning { changed: earlier, read } | Why::Lacks { earlier, read } => {
+            (Some(earlier), Some(read))
+        }
         Why::NeverWritten { read } | Why::BeforeItsWrite { read, .. } => (None, Some(read)),
         Why::TwoPlaces { .. } | Why::NoOrder => {
             (newest_before(facts, contradiction), Some(contradiction.first))

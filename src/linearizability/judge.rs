@@ -70,6 +70,14 @@ enum PartVerdict {
     Unknown,
 }
 
+/// Keys on which the history is not linearizable.
+struct Conviction {
+    keys: Vec<KeyId>,
+    not: PartVerdict,
+    /// The first operation that cannot be placed.
+    first: OpId,
+}
+
 struct Judge<'a> {
     operations: &'a Operations,
     split: Split<'a>,
@@ -86,7 +94,7 @@ impl<'a> Judge<'a> {
     }
 
     fn judge(mut self) -> Judgement {
-        let mut worst: Option<Contradiction> = None;
+        let mut worst: Option<Conviction> = None;
         let mut is_unknown = false;
         let alone = self.operations.key_ids().map(|key| vec![key]);
         let joined = self.split.joined();
@@ -95,22 +103,25 @@ impl<'a> Judge<'a> {
             if keys.len() > 1 && worst.is_some() {
                 break;
             }
-            match self.part(&keys, Operation::OPEN) {
+            // Only what cannot be placed before the first that is known matters.
+            let ret = |worst: &Conviction| self.operations.get(worst.first).ret;
+            let until = worst.as_ref().map_or(Operation::OPEN, ret);
+            match self.part(&keys, until) {
                 PartVerdict::Linearizable => {}
                 PartVerdict::Unknown => is_unknown = true,
                 not @ (PartVerdict::NotByZones(_)
                 | PartVerdict::NotAtSight(_)
                 | PartVerdict::NoOrder { .. }) => {
-                    let found = self.contradiction(&keys, not);
-                    let ret = |found: &Contradiction| self.operations.get(found.first).ret;
-                    if worst.as_ref().is_none_or(|worst| ret(&found) < ret(worst)) {
-                        worst = Some(found);
-                    }
+                    let (not, first) = match not {
+                        PartVerdict::NoOrder { first, is_exact: true } => (not, first),
+                        not => self.first(&keys, not),
+                    };
+                    worst = Some(Conviction { keys, not, first });
                 }
             }
         }
         match worst {
-            Some(contradiction) => Judgement::Contradictory(contradiction),
+            Some(worst) => Judgement::Contradictory(self.contradiction(worst)),
             None if is_unknown => Judgement::Unknown,
             None => Judgement::Linearizable,
         }
@@ -148,27 +159,22 @@ impl<'a> Judge<'a> {
         SearchProblem::new(self.operations, &self.lists, parts, until, binds)
     }
 
-    /// The first operation on `keys` that cannot be placed, and operations that show it. `not` is
-    /// what is known of the whole history.
-    fn contradiction(&mut self, keys: &[KeyId], not: PartVerdict) -> Contradiction {
-        let (not, first) = match not {
-            PartVerdict::NoOrder { first, is_exact: true } => (not, first),
-            not => self.first(keys, not),
-        };
+    /// Few operations that show why the first cannot be placed.
+    fn contradiction(&self, Conviction { keys, not, first }: Conviction) -> Contradiction {
         let until = self.operations.get(first).ret + 1;
         let (why, mut operations) = match not {
             PartVerdict::NotByZones(why)
-            | PartVerdict::NotAtSight(why @ Why::BeforeItsWrite { .. }) => {
+            | PartVerdict::NotAtSight(why @ (Why::BeforeItsWrite { .. } | Why::Lacks { .. })) => {
                 let why = why.fewest(self.operations);
                 (why, why.operations())
             }
             PartVerdict::NotAtSight(why) => {
                 let named = why.operations();
-                let fewest = self.reduce(keys, until, named.clone());
+                let fewest = self.reduce(&keys, until, named.clone());
                 (if fewest == named { why } else { Why::NoOrder }, fewest)
             }
             PartVerdict::NoOrder { .. } | PartVerdict::Linearizable | PartVerdict::Unknown => {
-                (Why::NoOrder, self.reduce(keys, until, self.candidates(keys, until)))
+                (Why::NoOrder, self.reduce(&keys, until, self.candidates(&keys, until)))
             }
         };
         operations.sort_unstable_by_key(|op| self.operations.get(*op).call);

@@ -65,6 +65,13 @@ pub enum Why {
         /// The reads. They may be the same.
         reads: (OpId, OpId),
     },
+    /// A list that is only appended to shows less than it had held.
+    Lacks {
+        /// An append, or a read of more, that had returned before.
+        earlier: OpId,
+        /// The read.
+        read: OpId,
+    },
     /// No order gives all the answers.
     NoOrder,
 }
@@ -79,6 +86,7 @@ impl Why {
             Self::CameBack { before, after } => vec![before.0, before.1, after.0, after.1],
             Self::BackToTheBeginning { changed, read } => vec![changed, read],
             Self::TwoPlaces { write, reads } => vec![write, reads.0, reads.1],
+            Self::Lacks { earlier, read } => vec![earlier, read],
             Self::NoOrder => Vec::new(),
         }
     }
@@ -173,11 +181,17 @@ impl Contradiction {
                 name(other),
                 name(write)
             ),
+            Why::Lacks { earlier, read } => format!(
+                "{} was called{} after {} had returned{}, and lacks what was there by then",
+                name(read),
+                called(read),
+                name(earlier),
+                returned(earlier)
+            ),
             Why::NoOrder => {
                 let others = self.operations.iter().filter(|op| **op != self.first);
                 let others: Vec<String> = others.map(|op| name(*op)).collect();
-                let (first, end) = (name(self.first), returned(self.first));
-                format!("{first}, complete{end}, fits into no order with {}", others.join("; "))
+                format!("{} fits into no order with {}", name(self.first), others.join("; "))
             }
         }
     }
@@ -210,9 +224,9 @@ pub(super) fn reduce(
         recent *= 2;
     }
     let mut chunk = kept.len().div_ceil(2).max(1);
+    // What is needed among many is needed among few, so one look at each is enough.
     loop {
         let mut from = 0;
-        let before = kept.len();
         while from < kept.len() {
             let until = (from + chunk).min(kept.len());
             let without = [&kept[..from], &kept[until..]].concat();
@@ -222,9 +236,9 @@ pub(super) fn reduce(
                 from = until;
             }
         }
-        if chunk == 1 && kept.len() == before {
+        if chunk == 1 {
             return kept;
         }
-        chunk = (chunk / 2).max(1);
+        chunk = chunk.div_ceil(2);
     }
 }

@@ -23,7 +23,9 @@ use super::model::{Content, mix};
 use super::operations::Operation;
 use problem::SearchProblem;
 
-pub(super) use problem::ShownLists;
+pub(super) use lists::ShownLists;
+
+mod lists;
 pub(super) mod problem;
 
 /// How a search ended.

@@ -8,7 +8,7 @@
 //! - Operations of unknown outcome that do the same are alike: how many of a *kind* took effect
 //!   matters, not which.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
 
@@ -18,6 +18,7 @@ use super::super::model::{Content, Expects, Step, Update};
 use super::super::operations::{Operation, Operations};
 use super::super::split::OnKey;
 use super::super::witness::Why;
+use super::lists::ShownLists;
 
 /// An operation, with its steps on the keys of the problem.
 #[derive(Clone, Copy, Debug)]
@@ -148,88 +149,6 @@ impl SearchProblem {
         }
         // Stable, for operations that do not bind are all called at the place 0.
         self.events.sort_by_key(|event| event.place);
-    }
-}
-
-/// The lists that reads showed, by their content.
-#[derive(Debug, Default)]
-pub(in super::super) struct ShownLists<'a> {
-    by_content: IndexMap<Content, &'a [u32]>,
-}
-
-impl<'a> ShownLists<'a> {
-    pub(in super::super) fn of(operations: &'a Operations) -> Self {
-        let lists = operations.lists.iter();
-        Self { by_content: lists.map(|(content, list)| (*content, list.as_ref())).collect() }
-    }
-
-    fn symbols<'b>(&'b self, content: &'b Content) -> Option<&'b [u32]> {
-        match content.count() {
-            0 | 1 => Some(content.last_as_list()),
-            _ => self.by_content.get(content).copied(),
-        }
-    }
-
-    /// Makes every append of an element that a closed read shows expect what the read shows before
-    /// it. Two reads that show different things before one element contradict each other. Nothing
-    /// was there at first. Where one operation writes several symbols, which are not known, nothing
-    /// is done. Whether an append expects something now.
-    fn precede(
-        &self,
-        operations: &Operations,
-        part: &mut [(OpId, Step)],
-        until: u32,
-        binds: impl Fn(OpId) -> bool,
-    ) -> Result<bool, Why> {
-        if !part.iter().any(|(_, step)| matches!(step.change, Update::Append(_))) {
-            return Ok(false);
-        }
-        // Of each symbol: which operation wrote it, if exactly one did.
-        let mut writes: BTreeMap<u32, Option<OpId>> = BTreeMap::new();
-        for (op, step) in part.iter() {
-            if let Update::Append(content) | Update::Set(content) = step.change
-                && !content.is_absent()
-            {
-                let Some(symbol) = content.only() else { return Ok(false) };
-                writes.entry(symbol).and_modify(|write| *write = None).or_insert(Some(*op));
-            }
-        }
-        let mut before: BTreeMap<u32, (Content, OpId)> = BTreeMap::new();
-        let closed = |op: OpId| operations.get(op).ret < until && binds(op);
-        for (op, step) in part.iter().filter(|(op, _)| closed(*op)) {
-            let Expects::Holds(content) = step.expects else { continue };
-            let Some(symbols) = self.symbols(&content) else { continue };
-            let mut prefix = Content::ABSENT;
-            for symbol in symbols {
-                if let Some(Some(write)) = writes.get(symbol) {
-                    if binds(*write) && operations.get(*op).precedes(operations.get(*write)) {
-                        return Err(Why::BeforeItsWrite { read: *op, write: *write });
-                    }
-                    let (first, read) = *before.entry(*symbol).or_insert((prefix, *op));
-                    if first != prefix {
-                        let write = *write;
-                        return Err(Why::TwoPlaces { write, reads: (read, *op) });
-                    }
-                }
-                prefix = prefix.then(Content::of(*symbol));
-            }
-        }
-        let is_value = |change| matches!(change, Update::Set(content) if content.is_value());
-        let sets_values = part.iter().any(|(_, step)| is_value(step.change));
-        let mut foresees = false;
-        for (op, step) in part {
-            if let (Expects::Anything, Update::Append(content)) = (step.expects, step.change)
-                && let Some(symbol) = content.only()
-                && writes[&symbol] == Some(*op)
-                && let Some((prefix, _)) = before.get(&symbol)
-                // The first element of a list may take the place of a value.
-                && (!prefix.is_absent() || !sets_values)
-            {
-                step.expects = Expects::Holds(*prefix);
-                foresees = true;
-            }
-        }
-        Ok(foresees)
     }
 }
 

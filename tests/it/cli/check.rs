@@ -47,7 +47,7 @@ fn a_table_says_what_each_history_is_and_a_witness_why_it_is_not() {
     assert_eq!((code, err.as_str()), (1, ""));
     let expected = "\
 b.edn: not linearizable
-  Process 1's read of 2 shows what no operation left there.
+  Process 1's read of 2 shows what no operation had left there.
     process 1  read 2  line 3 at 0.000000030 s to line 4 at 1.000000040 s
 
 history  model         operations  verdict
@@ -83,7 +83,7 @@ fn a_document_has_an_object_for_each_history() {
         {"process": "process 0", "call": "write 1", "lines": [1, 2], "times_ns": [null, null]},
         {"process": "process 1", "call": "read 1", "lines": [3, 4], "times_ns": [null, null]},
     ]);
-    let why = "process 1's read of 2 shows what no operation left there";
+    let why = "process 1's read of 2 shows what no operation had left there";
     let expected = json!([
         {
             "file": "b.edn", "model": "cas-register", "verdict": "invalid", "operations": 2,
