@@ -17,6 +17,7 @@ use crate::fuzz::identity::Shard;
 use crate::linearizability::{self, Model};
 use crate::named::Named;
 use crate::property::Property;
+use crate::report::folder::HistoryFile;
 use crate::rng::Probability;
 use crate::scenario;
 
@@ -133,6 +134,16 @@ pub(super) struct RunArgs {
     /// Write trace.txt too, a line an event
     #[arg(long)]
     pub(super) trace: bool,
+    /// Write the history in this format too: edn is history.edn, which Jepsen's tools read
+    ///
+    /// history.jsonl is written always.
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_parser = named::<HistoryFile>(),
+        default_value = HistoryFile::Jsonl.name()
+    )]
+    pub(super) history: HistoryFile,
     /// Draw the run over time: timeline.png and timeline.svg beside result.json
     ///
     /// Operations by outcome, latencies, replication lag and who led, with the faults through all

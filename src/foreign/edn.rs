@@ -6,10 +6,14 @@
 //! - Where tests of several registers are recorded together, the key is in `:key`, or the values
 //!   are `[key value]`. Whether they are is seen at the first invocation: its value is a pair, or
 //!   for a compare-and-set a pair of a key and a pair.
+//! - Where the first operation has its key in both places, as `report::edn` writes it, the
+//!   history is one of a map of keys, whatever the names of its functions.
+//! - A `:version` that is one of ours ranks the operation.
 
 use std::io::Read;
 use std::ops::Range;
 
+use crate::id::Version;
 use crate::linearizability::Model;
 
 use super::forms::{Form, FormKind, Halt, Lexer, canonical, children, closing};
@@ -19,6 +23,7 @@ use super::recorded::{ClientFunction, Datum};
 use super::recorder::{ClientEvent, Happened, Recorder};
 use super::symbols::SymbolTable;
 use super::text::HeldText;
+use super::versions;
 
 /// What keys and values mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +56,7 @@ pub(super) struct Fields {
     pub(super) happened: Option<Range<usize>>,
     pub(super) function: Option<Range<usize>>,
     pub(super) time: Option<Range<usize>>,
+    pub(super) version: Option<Range<usize>>,
     /// An index into the forms.
     pub(super) key: Option<usize>,
     /// An index into the forms.
@@ -213,6 +219,7 @@ impl EdnReader {
                 b":type" => fields.happened = Some(piece(lexer)?),
                 b":f" => fields.function = Some(piece(lexer)?),
                 b":time" => fields.time = Some(piece(lexer)?),
+                b":version" => fields.version = Some(piece(lexer)?),
                 b":value" => {
                     lexer.form(&mut self.forms)?;
                     fields.value = Some(index);
@@ -295,6 +302,9 @@ impl EdnReader {
             return Err(Complaint::new(process_at, title, "expected a number or `:nemesis`"));
         }
         let asked_at = fields.function.clone().ok_or_else(|| missing(":f"))?;
+        if self.model.is_none() && self.names_key_twice(text, fields) {
+            self.model = Some(Model::Kv);
+        }
         let asked = asked(text, &asked_at, &mut self.model)?;
         let happened = match (happened, asked) {
             (Happened::Fail, ClientFunction::Cas) if self.dialect == Dialect::LogLine => {
@@ -303,6 +313,7 @@ impl EdnReader {
             (happened, _) => happened,
         };
         let time = fields.time.clone().and_then(|at| number(&text[at]));
+        let version = fields.version.clone().filter(|_| happened != Happened::Invoke);
         let mut event = ClientEvent {
             process,
             process_at,
@@ -312,13 +323,22 @@ impl EdnReader {
             key: None,
             datum: Datum::Missing,
             time,
-            rank: None,
+            rank: version.and_then(|at| ranking(&text[at])),
             line,
         };
         if matches!(happened, Happened::Invoke | Happened::Ok) {
             self.value(text, fields, &mut event, recorder)?;
         }
         recorder.note(&event)
+    }
+
+    /// Whether the key of an event is in `:key` and in `[key value]`. A compare-and-set on key 1
+    /// from 1 to 2 only looks like that.
+    fn names_key_twice(&self, text: &[u8], fields: &Fields) -> bool {
+        let (Some(key), Some(value)) = (fields.key, fields.value) else { return false };
+        let (key, value) = (&self.forms[key..], &self.forms[value..]);
+        let is_compare = fields.function.clone().is_some_and(|at| bare(&text[at]) == b"cas");
+        !is_compare && is_pair(value) && text[key[0].at()] == text[value[1].at()]
     }
 
     /// Key and value of an event that has such.
@@ -334,16 +354,17 @@ impl EdnReader {
         if self.dialect == Dialect::Porcupine {
             return porcupine::value(text, key, value, event, &mut self.scratch, recorder);
         }
+        let is_twice = self.dialect == Dialect::Jepsen && self.names_key_twice(text, fields);
         let keyed = event.asked.is_on_one_key() && {
             *self.keyed.get_or_insert_with(|| {
-                let pair = value.filter(|value| key.is_none() && is_pair(value));
+                let pair = value.filter(|value| (key.is_none() || is_twice) && is_pair(value));
                 let inner = pair.and_then(|pair| children(pair).nth(1));
                 let is_compare = event.asked == ClientFunction::Cas;
                 inner.is_some_and(|inner| !is_compare || is_pair(inner))
             })
         };
         let (key, value) = match value {
-            Some(value) if keyed && key.is_none() => {
+            Some(value) if keyed && (key.is_none() || is_twice) => {
                 if !is_pair(value) {
                     let title = "this value has no key";
                     let label = "expected `[key value]`, as in the first operation";
@@ -503,6 +524,12 @@ pub(super) fn number(text: &[u8]) -> Option<u64> {
         number?.checked_mul(10)?.checked_add(digit)
     };
     text.iter().fold(Some(0), digit).filter(|_| !text.is_empty())
+}
+
+/// The version in a string, if it is one of ours.
+fn ranking(text: &[u8]) -> Option<Version> {
+    let text = text.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    versions::version(str::from_utf8(text).ok()?)
 }
 
 /// A keyword without its colon.

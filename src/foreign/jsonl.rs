@@ -12,13 +12,14 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::id::{NodeId, Version};
+use crate::id::Version;
 use crate::linearizability::Model;
 
 use super::mistake::{Complaint, Mistake};
 use super::recorded::{ClientFunction, Datum};
 use super::recorder::{ClientEvent, Happened, Recorder};
 use super::text::HeldText;
+use super::versions::version;
 
 /// A string, borrowed where it has no escapes.
 #[derive(Debug, Deserialize, PartialEq)]
@@ -96,16 +97,6 @@ impl<'t> Deserialize<'t> for GreatestVersion {
         }
         deserializer.deserialize_any(Versions)
     }
-}
-
-/// `12.000000345@n1#7`, a version as it is displayed. `None`: it is none.
-fn version(text: &str) -> Option<Version> {
-    let (timestamp, writer) = text.split_once("@n")?;
-    let (node, sequence) = writer.split_once('#')?;
-    let (seconds, nanos) = timestamp.split_once('.').filter(|(_, nanos)| nanos.len() == 9)?;
-    let timestamp = format!("{seconds}{nanos}").parse().ok()?;
-    let node = NodeId(node.parse::<u16>().ok()?.checked_sub(1)?);
-    Some(Version { timestamp, node, sequence: sequence.parse().ok()? })
 }
 
 /// What was written or found.
@@ -311,17 +302,6 @@ fn place(line: &[u8], words: &Words<'_>) -> Range<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_version_is_read_as_it_is_displayed() {
-        for (timestamp, node) in [(0, 0), (-1, 3), (12_000_000_345, 1023), (i64::MAX, 7)] {
-            let shown = Version { timestamp, node: NodeId(node), sequence: 9 };
-            assert_eq!(version(&shown.to_string()), Some(shown));
-        }
-        for text in ["", "1@n1#1", "0.5@n1#1", "0.000000001@n0#1", "0.000000001@1#1", "x@n1#"] {
-            assert_eq!(version(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn an_operation_is_ranked_by_the_greatest_of_its_versions() {

@@ -33,6 +33,7 @@ mod settings;
 mod steps;
 mod symbols;
 mod text;
+mod versions;
 
 /// Reads a history. `name` is what mistakes call the file.
 ///

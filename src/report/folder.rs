@@ -1,17 +1,28 @@
 //! The folder of a run: `result.json`, `nodes.json`, `history.jsonl` and, if they are asked for,
-//! `trace.txt` and pictures.
+//! `history.edn`, `trace.txt` and pictures.
 //!
 //! Two runs of the same scenario, seed and version write the same bytes. Files are written
-//! atomically. The trace and the pictures of an earlier run are deleted, because they do not belong
-//! to the new result; nothing else is.
+//! atomically. What an earlier run was asked for and the new one is not is deleted, because it does
+//! not belong to the new result; nothing else is.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::report::pictures::Drawn;
-use crate::report::{Report, history, json, nodes};
+use crate::report::{Report, edn, history, json, nodes};
 use crate::run::RunResult;
+use strum::{IntoStaticStr, VariantArray};
+
+/// A format in which the history of a run is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+pub enum HistoryFile {
+    /// `history.jsonl` alone, which is written always.
+    Jsonl,
+    /// `history.edn`, too.
+    Edn,
+}
 
 /// A file or folder that could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +39,12 @@ pub struct FolderError {
 /// # Errors
 ///
 /// When a file cannot be written. The files before it are.
-pub fn write(folder: &Path, report: &Report, result: &RunResult) -> Result<(), FolderError> {
+pub fn write(
+    folder: &Path,
+    report: &Report,
+    result: &RunResult,
+    format: HistoryFile,
+) -> Result<(), FolderError> {
     fs::create_dir_all(folder).map_err(|source| FolderError { path: folder.into(), source })?;
     file(&folder.join("result.json"), |out| {
         serde_json::to_writer_pretty(&mut *out, &json::run(report))?;
@@ -42,6 +58,11 @@ pub fn write(folder: &Path, report: &Report, result: &RunResult) -> Result<(), F
         out.write_all(b"\n")
     })?;
     file(&folder.join("history.jsonl"), |out| history::write(&result.history, out))?;
+    let in_edn = folder.join("history.edn");
+    match format {
+        HistoryFile::Edn => file(&in_edn, |out| edn::write(&result.history, out))?,
+        HistoryFile::Jsonl => remove(in_edn)?,
+    }
     let trace = folder.join("trace.txt");
     match &result.trace {
         Some(text) => file(&trace, |out| out.write_all(text.as_bytes())),
@@ -122,18 +143,19 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_holds_what_was_asked_for_and_no_stale_trace() {
+    fn a_folder_holds_what_was_asked_for_and_nothing_stale() {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("deep/er");
         let (config, mut result) = sample::run();
         let (report, _) = Report::of("quickstart", &config, &result);
         result.trace = Some("a line\n".to_owned());
-        write(&folder, &report, &result).unwrap();
-        assert_eq!(names_in(&folder), ["history.jsonl", "nodes.json", "result.json", "trace.txt"]);
+        write(&folder, &report, &result, HistoryFile::Edn).unwrap();
+        let all = ["history.edn", "history.jsonl", "nodes.json", "result.json", "trace.txt"];
+        assert_eq!(names_in(&folder), all);
         assert_eq!(fs::read_to_string(folder.join("trace.txt")).unwrap(), "a line\n");
         result.trace = None;
         fs::write(folder.join("notes"), "mine").unwrap();
-        write(&folder, &report, &result).unwrap();
+        write(&folder, &report, &result, HistoryFile::Jsonl).unwrap();
         assert_eq!(names_in(&folder), ["history.jsonl", "nodes.json", "notes", "result.json"]);
     }
 
@@ -143,7 +165,7 @@ mod tests {
         fs::create_dir(home.path().join("result.json")).unwrap();
         let (config, result) = sample::run();
         let (report, _) = Report::of("quickstart", &config, &result);
-        let error = write(home.path(), &report, &result).unwrap_err();
+        let error = write(home.path(), &report, &result, HistoryFile::Jsonl).unwrap_err();
         assert!(error.to_string().contains("result.json"), "{error}");
         assert_eq!(names_in(home.path()), ["result.json"], "what was half written is gone");
     }

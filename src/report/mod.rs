@@ -1,7 +1,8 @@
 //! Reports: text for people, JSON for programs, files, pictures.
 //!
 //! [`Report`] is the part of a [`RunResult`] that is reported, small enough to keep thousands of.
-//! Everything here reads it, except [`history`], which writes out the operations themselves.
+//! Everything here reads it, except [`history`] and [`edn`], which write out the operations
+//! themselves.
 //! Nothing in this layer prints.
 
 use crate::check::CheckReport;
@@ -19,6 +20,7 @@ use crate::time::{Span, Time};
 
 pub mod check;
 pub mod diff;
+pub mod edn;
 pub mod explain;
 pub mod files;
 pub mod folder;

@@ -59,6 +59,7 @@ mod protocol {
 /// Verdicts: what is promised, what is counted, and a second implementation to compare with.
 mod check {
     mod bounds;
+    mod histories_out;
     mod last_write;
     mod mechanisms;
     mod oracle;

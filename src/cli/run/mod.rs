@@ -107,6 +107,7 @@ fn run_all(
     let options = PlayOptions {
         verify: args.verify,
         trace: args.trace,
+        history: args.history,
         only_notable: args.seeds.is_some(),
         plot: args.plot,
         diagram: args.diagram,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 use crate::explain::chronicle::{Chronicle, Window};
-use crate::report::folder::{self, FolderError};
+use crate::report::folder::{self, FolderError, HistoryFile};
 use crate::report::pictures::{self, Wanted};
 use crate::report::plot::PlottedRun;
 use crate::report::verify::{Verification, verify};
@@ -33,6 +33,8 @@ pub(super) struct PlayOptions {
     pub(super) verify: bool,
     /// Write a trace into its folder.
     pub(super) trace: bool,
+    /// In which format to write the history into its folder.
+    pub(super) history: HistoryFile,
     /// Write a folder only if it did not pass.
     pub(super) only_notable: bool,
     /// Draw its timeline.
@@ -86,7 +88,7 @@ pub(super) fn play(
         let pictures = Wanted { plot, diagram, window };
         let run = PlottedRun { scenario: &runnable.name, config: runnable.config, result: &result };
         let drawn = pictures::draw(&run, pictures, &again);
-        let written = folder::write(&folder, &completed.report, &result)
+        let written = folder::write(&folder, &completed.report, &result, wanted.history)
             .and_then(|()| folder::write_pictures(&folder, &drawn));
         completed.written = Some(written.map(|()| folder));
     }

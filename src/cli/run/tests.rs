@@ -204,6 +204,21 @@ fn with_seeds_a_kept_run_has_its_trace() {
 }
 
 #[test]
+fn a_history_for_jepsen_lies_beside_ours_where_it_is_asked_for() {
+    let home = Home::new();
+    home.run("quickstart.toml --history edn");
+    let files = ["history.edn", "history.jsonl", "nodes.json", "result.json"];
+    assert_eq!(home.names(""), files);
+    let text = fs::read_to_string(home.out.join("history.edn")).unwrap();
+    assert!(text.starts_with("{:index 0, :time 1000000, :type :invoke, "), "{text}");
+    home.run("quickstart.toml --history jsonl");
+    assert_eq!(home.names(""), files[1..], "the old one is gone");
+    home.run("quickstart.toml --history edn --seeds 1..4");
+    assert_eq!(home.names("3"), files, "a run that did not pass");
+    assert!(CommandLine::try_parse_from(["splitbrain", "run", "x", "--history", "xml"]).is_err());
+}
+
+#[test]
 fn one_seed_asked_for_as_many_is_still_many() {
     let home = Home::new();
     let done = home.run("quickstart.toml --seeds 7..8 --json");

@@ -6,7 +6,7 @@
 //! - ` ```sh `: command lines, run in order in a copy of `scenarios/`; `# exit status N` behind one
 //!   says that it ends so. Lines that call `cargo test` are left to whoever reads this.
 //! - ` ```text output `: standard output of the command before it; ` ```json file PATH A-B `: these
-//!   lines of a file.
+//!   lines of a file, and the same with `clojure`.
 //! - ` ```toml `: a whole scenario, which passes; ` ```toml fragment `: one that needs a cluster
 //!   around it.
 //! - `<!-- keys PREFIX -->`, `<!-- json FILE -->`, `<!-- properties -->`, `<!-- promises -->`,
@@ -206,7 +206,7 @@ fn with_outputs(text: &str) -> String {
                 continue;
             }
             ["text", "output"] => said.clone(),
-            ["json", "file", path, lines] => {
+            ["json" | "clojure", "file", path, lines] => {
                 let number = |part: &str| part.parse::<usize>().expect("a line number");
                 let (first, last) = lines.split_once('-').expect("lines as A-B");
                 let file = fs::read_to_string(folder.path().join(path)).expect(path);

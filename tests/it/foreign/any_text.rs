@@ -47,7 +47,7 @@ const TOKENS: [&str; 28] = [
 ];
 
 /// Histories with everything that a format has.
-const RICH: [&str; 4] = [
+const RICH: [&str; 5] = [
     r#"; a comment
 ({:process 0, :type :invoke, :f :cas, :value [1 [2 #{3 4}]], :key "k" :time 12 :error [:a "\n"]}
  #jepsen.history.Op{:process :nemesis :type :info :f :start :value {"n1" #{"n2"}}}
@@ -66,6 +66,12 @@ const RICH: [&str; 4] = [
 {"time_ns":4,"event":"ok","process":"c1","op":1,"f":"read-all","value":{"k":["\u00e9"],"l":"x"}}
 {"time_ns":5,"event":"invoke","process":"c1","op":2,"f":"clear","key":null,"value":null}
 "#,
+    r#"{:index 0, :time 5, :type :invoke, :process 0, :f :append, :key "k", :value ["k" "\u0001"]}
+{:index 1, :time 6, :type :ok, :process 0, :f :append, :key "k", :value ["k" "\u0001"],
+ :version "0.000000005@n1#1"}
+{:index 2, :time 7, :type :invoke, :process 0, :f :read-all, :value nil}
+{:index 3, :time 8, :type :ok, :process 0, :f :read-all, :value {"k" ["\u0001"], "l" "x"}}
+{:index 4, :time 9, :type :info, :process :nemesis, :f :stop, :value "crash n1", :fault "f"}"#,
 ];
 
 /// Changes a text in a few places.

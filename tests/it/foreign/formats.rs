@@ -112,6 +112,24 @@ const HISTORIES: &[(&str, &str, &str)] = &[
           {:process 0, :type :ok, :f :read, :key :y, :value 1})",
     ),
     (
+        "a map of keys names them twice, and nil says that a key does not exist",
+        "invalid",
+        "{:process 0, :type :invoke, :f :write, :key \"a\", :value [\"a\" 1]}
+         {:process 0, :type :ok, :f :write, :key \"a\", :value [\"a\" 1]}
+         {:process 0, :type :invoke, :f :read, :key \"a\", :value [\"a\" nil]}
+         {:process 0, :type :ok, :f :read, :key \"a\", :value [\"a\" nil]}",
+    ),
+    (
+        "a compare-and-set from the name of the key does not",
+        "valid",
+        "{:process 0, :type :invoke, :f :cas, :key 1, :value [1 2]}
+         {:process 0, :type :fail, :f :cas, :key 1, :value [1 2]}
+         {:process 0, :type :invoke, :f :write, :key 1, :value 1}
+         {:process 0, :type :ok, :f :write, :key 1, :value 1}
+         {:process 0, :type :invoke, :f :read, :key 1, :value nil}
+         {:process 0, :type :ok, :f :read, :key 1, :value nil}",
+    ),
+    (
         "comments, commas, tags, unknown keys and what is discarded do not matter",
         "invalid",
         "; written by hand

@@ -20,7 +20,7 @@ mod last_write;
 mod leaders;
 mod linearizability;
 mod outcome;
-mod scenarios;
+pub(super) mod scenarios;
 mod sessions;
 mod staleness;
 mod told;
