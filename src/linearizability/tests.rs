@@ -275,6 +275,23 @@ fn operations_of_unknown_outcome_that_do_the_same_cost_little() {
     assert!(matches!(check(&of(&lines), 20_000), Judgement::Contradictory(_)));
 }
 
+/// Two reads show different lists, and thirty appends that nobody saw may have happened: they take
+/// no part, although the appends that were seen expect lists that no read shows alone.
+#[test]
+fn appends_that_nobody_saw_cost_nothing() {
+    const LISTS: [&[u32]; 2] = [&[0, 1, 2], &[0, 1, 3]];
+    let append = |symbol, call, ret| ask(Asked::Append(Content::of(symbol)), call, ret);
+    let mut lines = vec![append(0, 0, 1), append(1, 2, 3), append(2, 4, 5)];
+    lines.extend((3..34).map(|symbol| append(symbol, 3 + symbol, OPEN)));
+    for (i, list) in (0..).zip(LISTS) {
+        let found = Answered::Held(Content::sequence(list));
+        lines.push((Asked::Read, 40 + 2 * i, 41 + 2 * i, found));
+    }
+    let mut operations = of(&lines);
+    LISTS.iter().for_each(|list| operations.shows(list));
+    assert!(matches!(check(&operations, 20_000), Judgement::Contradictory(_)));
+}
+
 #[test]
 fn a_search_without_steps_says_nothing() {
     let lines = [write(1, 0, 1), write(1, 2, 3), read(1, 4, 5)];

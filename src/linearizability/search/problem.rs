@@ -79,6 +79,7 @@ impl SearchProblem {
             kinds: Vec::new(),
         };
         let mut all: Vec<(OpId, Step)> = Vec::new();
+        let mut shown = Visible::default();
         for (key, part) in (0..).zip(parts) {
             problem.keys += 1;
             let from = all.len();
@@ -87,6 +88,8 @@ impl SearchProblem {
                 step.key.0 = key;
                 (on.op, step)
             }));
+            // Before appends expect what reads show, which is no answer of theirs.
+            shown.note(&all[from..], lists, |op| operations.get(op).ret < until && binds(op));
             if operations.initial.is_absent() {
                 problem.foresees |= lists.precede(operations, &mut all[from..], until, &binds)?;
             }
@@ -96,7 +99,6 @@ impl SearchProblem {
         if problem.keys > 1 {
             all.sort_by_key(|(op, _)| *op);
         }
-        let shown = Visible::of(&all, lists, |op| operations.get(op).ret < until && binds(op));
         for of_one in all.chunk_by(|a, b| a.0 == b.0) {
             let op = of_one[0].0;
             let Operation { call, ret, .. } = *operations.get(op);
@@ -153,6 +155,7 @@ impl SearchProblem {
 }
 
 /// What the answers can show, over all keys.
+#[derive(Default)]
 struct Visible {
     /// Whether some answer may depend on any change.
     anything: bool,
@@ -166,11 +169,15 @@ struct Visible {
 }
 
 impl Visible {
-    fn of(all: &[(OpId, Step)], lists: &ShownLists<'_>, closed: impl Fn(OpId) -> bool) -> Self {
-        let symbols = BTreeSet::new();
-        let mut shown = Self { anything: false, nothing: false, appends: false, symbols };
-        for (op, step) in all {
-            shown.appends |= matches!(step.change, Update::Append(_));
+    /// Adds what the operations on one key can show.
+    fn note(
+        &mut self,
+        part: &[(OpId, Step)],
+        lists: &ShownLists<'_>,
+        closed: impl Fn(OpId) -> bool,
+    ) {
+        for (op, step) in part {
+            self.appends |= matches!(step.change, Update::Append(_));
             // Nobody was told what a read of unknown outcome showed.
             if step.change == Update::Nothing && !closed(*op) {
                 continue;
@@ -178,20 +185,19 @@ impl Visible {
             match step.expects {
                 Expects::Anything => {}
                 Expects::Holds(content) => {
-                    shown.nothing |= content.is_absent();
+                    self.nothing |= content.is_absent();
                     match lists.symbols(&content) {
-                        Some(symbols) => shown.symbols.extend(symbols),
-                        None => shown.anything = true,
+                        Some(symbols) => self.symbols.extend(symbols),
+                        None => self.anything = true,
                     }
                 }
-                Expects::Absent { .. } => shown.nothing = true,
+                Expects::Absent { .. } => self.nothing = true,
                 Expects::EndsWith(symbol) => {
-                    shown.symbols.insert(symbol);
+                    self.symbols.insert(symbol);
                 }
-                Expects::HoldsNot(_) | Expects::Present => shown.anything = true,
+                Expects::HoldsNot(_) | Expects::Present => self.anything = true,
             }
         }
-        shown
     }
 
     /// Whether some answer may depend on the change of `step`.
