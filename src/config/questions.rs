@@ -1,6 +1,9 @@
 //! Questions about a [`Config`] as a whole, for promises and reports.
 
+use std::collections::BTreeSet;
+
 use super::{Config, ReadFrom, RetryPolicy, ScriptedOperation, Workload};
+use crate::id::ClientId;
 use crate::operation::{Operation, ReadQuorum};
 
 impl Config {
@@ -23,16 +26,6 @@ impl Config {
             scripted.retry.stays() && (scripted.operation.is_write() || asks_leader)
         });
         workload_reads_leader && script_reads_leader
-    }
-
-    /// Whether a clear of the script may be asked of a node that does not lead from the start.
-    #[must_use]
-    pub fn clears_a_follower(&self) -> bool {
-        self.script.iter().any(|scripted| {
-            let asks_leader =
-                scripted.node.is_none() || scripted.node == self.cluster.initial_leader;
-            scripted.operation == Operation::Clear && !(asks_leader && scripted.retry.stays())
-        })
     }
 
     /// The fewest replicas that a read of the run asks, and whether all reads repair; `None` if
@@ -123,14 +116,13 @@ impl Config {
             || self.script.iter().any(is_append)
     }
 
-    /// Whether an operation without a node may ask one that does not lead, and have it answer:
-    /// another attempt asks the next node in turn, and its client takes that one for the leader
-    /// from then on.
+    /// The clients of the script whose operations without a node may ask one that does not lead, and
+    /// have it answer: another attempt asks the next node in turn, and its client takes that one for
+    /// the leader from then on.
     #[must_use]
-    pub fn may_ask_around(&self, scripted: &ScriptedOperation) -> bool {
-        let of_client = |other: &&ScriptedOperation| other.client == scripted.client;
-        scripted.node.is_none()
-            && self.script.iter().filter(of_client).any(|other| !other.retry.stays())
+    pub fn clients_that_ask_around(&self) -> BTreeSet<ClientId> {
+        let asks_around = |scripted: &&ScriptedOperation| !scripted.retry.stays();
+        self.script.iter().filter(asks_around).map(|scripted| scripted.client).collect()
     }
 
     /// The workload, and what changes make of it.

@@ -82,10 +82,12 @@ impl LeaderFollower {
         quorum: Option<u16>,
         cx: &mut Cx<'_>,
     ) {
-        let elements = self.replica.store.elements(key);
-        let known = elements.iter().find(|(_, element)| *element == value);
-        let known = known.map(|(version, _)| *version);
-        let known = known.filter(|_| self.replica.config.deduplicate);
+        let known = if self.replica.config.deduplicate {
+            let mut elements = self.replica.store.elements(key).iter();
+            elements.find(|(_, element)| *element == value).map(|(version, _)| *version)
+        } else {
+            None
+        };
         if let Some(version) = known {
             // While the first attempt waits, its answer goes to this one: the client has given the
             // first up.

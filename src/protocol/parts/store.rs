@@ -30,6 +30,12 @@ struct List {
 }
 
 impl List {
+    /// The element of this version.
+    fn element(&self, version: Version) -> Option<Value> {
+        let place = self.elements.binary_search_by_key(&version, |(element, _)| *element).ok()?;
+        Some(self.elements[place].1)
+    }
+
     fn floor_version(&self) -> Option<Version> {
         self.floor.map(|floor| floor.version)
     }
@@ -173,7 +179,7 @@ impl Store {
         match self.lists.get(&key) {
             Some(list) => {
                 list.floor_version().is_none_or(|floor| floor < version)
-                    && list.elements.iter().all(|(element, _)| *element != version)
+                    && list.element(version).is_none()
             }
             None => self.stored(key).is_none_or(|held| held.version < version),
         }
@@ -223,10 +229,8 @@ impl Store {
     /// Whether the key's list has this element.
     #[must_use]
     pub fn has_element(&self, key: KeyId, element: Stored) -> bool {
-        let same = |(version, value): &(Version, Value)| {
-            (*version, Some(*value)) == (element.version, element.value)
-        };
-        self.elements(key).iter().any(same)
+        let held = self.lists.get(&key).and_then(|list| list.element(element.version));
+        held.is_some() && held == element.value
     }
 
     fn slot(&mut self, key: KeyId) -> &mut Option<Stored> {

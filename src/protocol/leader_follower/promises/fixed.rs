@@ -100,7 +100,7 @@ fn linearizability(config: &Config, scenario: &Scenario, dirty: Hazards) -> Prom
     if scenario.retries_writes() {
         return never(RETRIED);
     }
-    if scenario.clears_a_follower() {
+    if may_clear_follower(scenario) {
         return CLEARED;
     }
     if !scenario.reads_only_leader() {
@@ -276,10 +276,11 @@ fn durability(config: &Config, scenario: &Scenario) -> Promise {
 
 fn may_clear_follower(scenario: &Scenario) -> bool {
     let leader = scenario.cluster.initial_leader;
+    let around = scenario.clients_that_ask_around();
     let may = |scripted: &ScriptedOperation| {
         let asks_leader = match scripted.node {
             Some(node) => leader == Some(node),
-            None => leader.is_some() && !scenario.may_ask_around(scripted),
+            None => leader.is_some() && !around.contains(&scripted.client),
         };
         scripted.operation == Operation::Clear && !asks_leader
     };

@@ -21,7 +21,6 @@
 //! at any time, long after everything has healed: from then on the cluster may need as long again.
 
 use crate::config::{Config as Scenario, FaultAction, LinkOverride, Network, RetryPolicy};
-use crate::id::ClientId;
 use crate::property::SettlesWithin;
 use crate::protocol::parts::wal::Policy;
 use crate::rng::Probability;
@@ -131,14 +130,10 @@ impl<'a> Settling<'a> {
         let generated = workload.chain(changed).map(|workload| self.operation(&workload.retry));
         let generated = generated.collect::<Option<Vec<_>>>()?.into_iter().max();
         let generated = generated.unwrap_or_default();
-        let script = &self.scenario.script;
-        let mut clients: Vec<ClientId> = script.iter().map(|scripted| scripted.client).collect();
-        clients.sort_unstable();
-        clients.dedup();
+        let mut script: Vec<_> = self.scenario.script.iter().collect();
+        script.sort_by_key(|scripted| (scripted.client, scripted.at));
         let mut longest = generated;
-        for client in clients {
-            let mut own: Vec<_> = script.iter().filter(|other| other.client == client).collect();
-            own.sort_by_key(|scripted| scripted.at);
+        for own in script.chunk_by(|a, b| a.client == b.client) {
             let mut free = Time::ZERO;
             for scripted in own {
                 free = free.max(scripted.at);
