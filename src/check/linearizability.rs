@@ -228,12 +228,12 @@ fn witness(facts: &Facts<'_>, contradiction: &Contradiction) -> Witness {
         let found = history.effects(op).next().filter(|_| entry.is_on_one_key());
         let found = match found.and_then(|effect| effect.found()) {
             None | Some(Found::Key) => String::new(),
-            Some(Found::Nothing | Found::Tombstone) => ", which found nothing,".to_owned(),
-            Some(Found::Value(value)) => format!(", which found {},", names.value(value)),
+            Some(Found::Nothing | Found::Tombstone) => " (which found nothing)".to_owned(),
+            Some(Found::Value(value)) => format!(" (which found {})", names.value(value)),
             Some(Found::List { elements, .. }) => {
                 let texts: Vec<String> =
                     elements.iter().map(|element| names.value(*element)).collect();
-                format!(", which found [{}],", texts.join(", "))
+                format!(" (which found [{}])", texts.join(", "))
             }
         };
         format!("{}{found}", words::call_by(names, entry))
@@ -305,7 +305,7 @@ mod tests {
         story.get("c2", "city", ("Rome", 5)).at(5).ok(6).by(2);
         is_broken_by(
             &story,
-            "an older value came back: get city by c2, which found Rome, was called at \
+            "an older value came back: get city by c2 (which found Rome) was called at \
              0.005000000 s after put city=Oslo by c1 had returned at 0.004000000 s, which was \
              called after put city=Rome by c1 had returned at 0.002000000 s",
             &[1, 0, 2],
@@ -319,7 +319,7 @@ mod tests {
         story.get("c2", "city", ("Bonn", 9)).at(5).ok(6);
         is_broken_by(
             &story,
-            "get city by c2, which found Bonn, shows what no operation had left there at \
+            "get city by c2 (which found Bonn) shows what no operation had left there at \
              0.006000000 s",
             &[2],
         );

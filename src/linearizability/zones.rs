@@ -11,8 +11,11 @@
 //!
 //! What the key held at first counts as written before all events. A delete writes a value, too:
 //! that nothing is there. A read of nothing belongs to the delete that its answer tells
-//! (`Expects::Absent`), or to the beginning where nothing was ever removed. With several removals
-//! and no telling, this says only what is wrong without such reads.
+//! (`Expects::Absent`), or to the beginning where nothing was ever removed.
+//!
+//! What cannot be told is left out: reads of nothing among several removals, values that several
+//! operations wrote, or a compare-and-set, with all that read them. What is left of a linearizable
+//! history is linearizable, so a contradiction is final then, and nothing else is.
 
 use crate::id::OpId;
 
@@ -47,6 +50,8 @@ struct ValueCluster {
     called: OpId,
     /// Whether it is about nothing being there, and reads saw that.
     shows_nothing: bool,
+    /// Whether another operation wrote the same, so that nobody can tell whose value was read.
+    is_left_out: bool,
 }
 
 impl ValueCluster {
@@ -59,6 +64,7 @@ impl ValueCluster {
             last_call: call,
             called: op,
             shows_nothing: false,
+            is_left_out: false,
         }
     }
 
@@ -71,6 +77,7 @@ impl ValueCluster {
         last_call: 0,
         called: OpId(0),
         shows_nothing: false,
+        is_left_out: false,
     };
 
     const fn is_forward(&self) -> bool {
@@ -101,16 +108,21 @@ pub(super) struct Zones {
     /// The removals, in the order of the operations, each with its cluster.
     removals: Vec<(OpId, u32)>,
     forward: Vec<ValueCluster>,
+    /// Whether something was left out, so that only a contradiction is final.
+    is_untold: bool,
 }
 
 const FIRST: usize = 0;
+
+/// Stands for the cluster of a value that several operations wrote, or a compare-and-set.
+const UNTOLD: u32 = u32::MAX - 1;
 
 impl Zones {
     /// For histories of fewer than `symbols` symbols.
     pub(super) fn new(initial: Content, symbols: u32) -> Self {
         let of_symbol = vec![0; symbols as usize];
         let (clusters, removals, forward) = (Vec::new(), Vec::new(), Vec::new());
-        Self { initial, values: false, of_symbol, clusters, removals, forward }
+        Self { initial, values: false, of_symbol, clusters, removals, forward, is_untold: false }
     }
 
     /// Judges the part of a history on one key as it was before the place `until`: what had not
@@ -122,6 +134,7 @@ impl Zones {
     ) -> ZoneVerdict {
         self.clusters.clear();
         self.removals.clear();
+        self.is_untold = false;
         self.clusters.push(ValueCluster::INITIAL);
         let is_value = |on: OnKey<'_>| match (on.step.change, on.step.expects) {
             (Update::Set(content), _) | (_, Expects::Holds(content)) => Some(content.is_value()),
@@ -146,8 +159,7 @@ impl Zones {
         finding
     }
 
-    /// A cluster for each write. `false` where this is no matter for zones: two writes of one
-    /// value, a compare-and-set, a list.
+    /// A cluster for each write. `false` where this is no matter for zones: a list.
     fn gather_writes<'a>(&mut self, part: impl Iterator<Item = OnKey<'a>>, until: u32) -> bool {
         match (self.initial.is_absent(), self.initial.only()) {
             (true, _) => {}
@@ -156,24 +168,32 @@ impl Zones {
             (false, None) => return false,
         }
         for OnKey { op, operation, step } in part {
-            if step.change == Update::Nothing {
-                continue;
-            }
-            if step.expects != Expects::Anything {
-                return false;
-            }
             let place = self.clusters.len() as u32;
+            let is_told = step.expects == Expects::Anything;
             match step.change {
-                Update::Nothing | Update::Append(_) => return false,
-                Update::Remove => self.removals.push((op, place)),
+                Update::Nothing => continue,
+                Update::Append(_) => return false,
+                Update::Remove if is_told => self.removals.push((op, place)),
+                // It removed what it found, and nobody tells what that was.
+                Update::Remove => {
+                    self.removals.push((op, UNTOLD));
+                    self.is_untold = true;
+                    continue;
+                }
                 Update::Set(content) => {
                     let Some(symbol) = content.only() else { return false };
                     if content.is_value() != self.values {
                         return false;
                     }
                     let cluster = &mut self.of_symbol[symbol as usize];
-                    if *cluster != 0 {
-                        return false;
+                    if *cluster != 0 || !is_told {
+                        self.is_untold = true;
+                        if let Some(other) = cluster.checked_sub(1).filter(|other| *other < UNTOLD)
+                        {
+                            self.clusters[other as usize].is_left_out = true;
+                        }
+                        *cluster = UNTOLD + 1;
+                        continue;
                     }
                     *cluster = place + 1;
                 }
@@ -184,56 +204,59 @@ impl Zones {
         true
     }
 
+    /// The cluster whose value a read shows.
+    fn cluster_of(&self, expects: Expects) -> Shows {
+        let of = |cluster: Option<u32>| match cluster {
+            None => Shows::Unwritten,
+            Some(UNTOLD) => Shows::Untold,
+            Some(cluster) => Shows::Cluster(cluster),
+        };
+        let of_symbol = |symbol: u32| of(self.of_symbol[symbol as usize].checked_sub(1));
+        match expects {
+            Expects::Anything => Shows::Nothing,
+            Expects::HoldsNot(_) | Expects::Present | Expects::EndsWith(_) => Shows::Untold,
+            Expects::Holds(content) if content.is_value() != self.values => Shows::Untold,
+            Expects::Holds(content) => content.only().map_or(Shows::Untold, of_symbol),
+            // Nothing was ever removed.
+            Expects::Absent { .. } if self.removals.is_empty() => {
+                of(self.initial.is_absent().then_some(FIRST as u32))
+            }
+            Expects::Absent { by: None } => Shows::Untold,
+            Expects::Absent { by: Some(by) } => {
+                let found = self.removals.binary_search_by_key(&by, |(op, _)| *op);
+                found.map_or(Shows::Untold, |found| of(Some(self.removals[found].1)))
+            }
+        }
+    }
+
     fn gather_reads<'a>(
         &mut self,
         part: impl Iterator<Item = OnKey<'a>>,
         until: u32,
     ) -> ZoneVerdict {
-        let mut is_untold = false;
         for OnKey { op, operation, step } in part {
             let (call, ret) = span(operation, until);
             if step.change != Update::Nothing || ret == Operation::OPEN {
                 continue;
             }
-            let of_symbol = |symbol: u32| self.of_symbol[symbol as usize].checked_sub(1);
-            let cluster = match step.expects {
-                Expects::Anything => continue,
-                Expects::HoldsNot(_) | Expects::Present | Expects::EndsWith(_) => {
-                    return ZoneVerdict::Unsettled;
-                }
-                Expects::Holds(content) if content.is_value() != self.values => {
-                    return ZoneVerdict::Unsettled;
-                }
-                Expects::Holds(content) => match content.only() {
-                    Some(symbol) => of_symbol(symbol),
-                    None => return ZoneVerdict::Unsettled,
-                },
-                Expects::Absent { by: Some(by) } => {
-                    let found = self.removals.binary_search_by_key(&by, |(op, _)| *op);
-                    found.ok().map(|found| self.removals[found].1)
-                }
-                Expects::Absent { by: None } if self.removals.is_empty() => {
-                    self.initial.is_absent().then_some(FIRST as u32)
-                }
-                Expects::Absent { by: None } => {
-                    is_untold = true;
+            let cluster = match self.cluster_of(step.expects) {
+                Shows::Nothing => continue,
+                Shows::Untold => {
+                    self.is_untold = true;
                     continue;
                 }
+                Shows::Unwritten => {
+                    return ZoneVerdict::Contradictory(Why::NeverWritten { read: op });
+                }
+                Shows::Cluster(cluster) => cluster,
             };
             let is_of_nothing = matches!(step.expects, Expects::Absent { .. });
-            let Some(cluster) = cluster else {
-                if is_of_nothing && !self.removals.is_empty() {
-                    is_untold = true;
-                    continue;
-                }
-                return ZoneVerdict::Contradictory(Why::NeverWritten { read: op });
-            };
             let cluster = &mut self.clusters[cluster as usize];
             if let Some(write) = cluster.write
                 && ret < cluster.written
             {
                 if is_of_nothing {
-                    is_untold = true;
+                    self.is_untold = true;
                     continue;
                 }
                 return ZoneVerdict::Contradictory(Why::BeforeItsWrite { read: op, write });
@@ -253,10 +276,21 @@ impl Zones {
         match conflict(&self.clusters, &mut self.forward) {
             Some((a, b)) if rests_on_nothing(&a, &b) => ZoneVerdict::Unsettled,
             Some((a, b)) => ZoneVerdict::Contradictory(a.against(&b)),
-            None if is_untold => ZoneVerdict::Unsettled,
+            None if self.is_untold => ZoneVerdict::Unsettled,
             None => ZoneVerdict::Linearizable,
         }
     }
+}
+
+/// Which cluster a read belongs to.
+enum Shows {
+    /// It says nothing.
+    Nothing,
+    /// It is not known.
+    Untold,
+    /// None: nobody wrote what it shows.
+    Unwritten,
+    Cluster(u32),
 }
 
 /// Where an operation begins and ends, counted from one, if nothing returned from `until` on.
@@ -272,13 +306,14 @@ fn conflict(
     forward: &mut Vec<ValueCluster>,
 ) -> Option<(ValueCluster, ValueCluster)> {
     forward.clear();
-    forward.extend(clusters.iter().filter(|cluster| cluster.is_forward()));
+    forward.extend(clusters.iter().filter(|cluster| cluster.is_forward() && !cluster.is_left_out));
     forward.sort_unstable_by_key(|cluster| cluster.first_return);
     let overlap = forward.windows(2).find(|pair| pair[1].first_return < pair[0].last_call);
     if let Some(pair) = overlap {
         return Some((pair[0], pair[1]));
     }
-    let backward = clusters[1..].iter().filter(|cluster| !cluster.is_forward());
+    let backward =
+        clusters[1..].iter().filter(|cluster| !cluster.is_forward() && !cluster.is_left_out);
     backward.into_iter().find_map(|inner| {
         let after = forward.partition_point(|outer| outer.first_return < inner.last_call);
         let outer = forward[..after].last()?;
