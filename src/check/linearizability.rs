@@ -220,23 +220,54 @@ fn newest_before(facts: &Facts<'_>, contradiction: &Contradiction) -> Option<OpI
     (newest.0 > last.version).then_some(newest.1)
 }
 
+/// How many keys or elements of an answer a sentence shows.
+const SHOWN: usize = 5;
+
+/// ` (which found Rome)`; empty for a write.
+fn found_in_words(facts: &Facts<'_>, op: OpId) -> String {
+    let history = facts.evidence.history;
+    let names = facts.evidence.names();
+    let value = |found: Found<'_>| match found {
+        Found::Key => "something".to_owned(),
+        Found::Nothing | Found::Tombstone => "nothing".to_owned(),
+        Found::Value(value) => names.value(value),
+        Found::List { elements, .. } => {
+            let last = elements.iter().rev().take(SHOWN).rev().map(|element| names.value(*element));
+            let texts: Vec<String> = last.collect();
+            let more = if elements.len() > SHOWN { ".., " } else { "" };
+            format!("[{more}{}]", texts.join(", "))
+        }
+    };
+    let of_key = |(key, found): (KeyId, Found<'_>)| match found {
+        Found::Key => names.key(key).to_owned(),
+        Found::Value(_) | Found::List { .. } | Found::Tombstone | Found::Nothing => {
+            format!("{}={}", names.key(key), value(found))
+        }
+    };
+    let entry = history.entry(op);
+    if entry.is_write() || !entry.is_ok() {
+        return String::new();
+    }
+    let mut effects = history.effects(op).filter_map(|effect| Some((effect.key, effect.found()?)));
+    let told = if entry.is_on_one_key() {
+        effects.next().map(|(_, found)| value(found)).unwrap_or_default()
+    } else {
+        let shown: Vec<String> = effects.by_ref().take(SHOWN).map(of_key).collect();
+        match (shown.is_empty(), effects.count()) {
+            (true, _) => "no key".to_owned(),
+            (false, 0) => shown.join(", "),
+            (false, more) => format!("{} and {more} more", shown.join(", ")),
+        }
+    };
+    format!(" (which found {told})")
+}
+
 fn witness(facts: &Facts<'_>, contradiction: &Contradiction) -> Witness {
     let history = facts.evidence.history;
     let names = facts.evidence.names();
     let name = |op| {
         let entry = history.entry(op);
-        let found = history.effects(op).next().filter(|_| entry.is_on_one_key());
-        let found = match found.and_then(|effect| effect.found()) {
-            None | Some(Found::Key) => String::new(),
-            Some(Found::Nothing | Found::Tombstone) => " (which found nothing)".to_owned(),
-            Some(Found::Value(value)) => format!(" (which found {})", names.value(value)),
-            Some(Found::List { elements, .. }) => {
-                let texts: Vec<String> =
-                    elements.iter().map(|element| names.value(*element)).collect();
-                format!(" (which found [{}])", texts.join(", "))
-            }
-        };
-        format!("{}{found}", words::call_by(names, entry))
+        format!("{}{}", words::call_by(names, entry), found_in_words(facts, op))
     };
     let at = |end| match end {
         EndOf::Call(op) => format!(" at {} s", history.entry(op).invoked_at),

@@ -14,8 +14,6 @@ use crate::report::check::{CheckedHistory, HistoryRow, table};
 
 /// The names that histories in a folder end in.
 const ENDINGS: [&str; 4] = ["edn", "jsonl", "log", "txt"];
-/// How much of a file in a folder is looked at to see whether it is a history, in bytes.
-const FIRST: u64 = 16 * 1024;
 
 /// Checks every history. Of one that cannot be read the mistake is shown, and the others are
 /// checked all the same.
@@ -119,7 +117,7 @@ fn find(dir: &Path, files: &mut Vec<PathBuf>) -> Result<(), Trouble> {
         } else if path.extension().is_some_and(|end| ENDINGS.iter().any(|known| end == *known)) {
             let mut first = Vec::new();
             let file = File::open(&path).map_err(Trouble::cannot("read", &path))?;
-            let read = file.take(FIRST).read_to_end(&mut first);
+            let read = file.take(foreign::FIRST as u64).read_to_end(&mut first);
             read.map_err(Trouble::cannot("read", &path))?;
             if foreign::is_history(&first) {
                 files.push(path);

@@ -116,9 +116,9 @@ impl Config {
             || self.script.iter().any(is_append)
     }
 
-    /// The clients of the script whose operations without a node may ask one that does not lead, and
-    /// have it answer: another attempt asks the next node in turn, and its client takes that one for
-    /// the leader from then on.
+    /// The clients of the script whose operations without a node may ask one that does not lead,
+    /// and have it answer: another attempt asks the next node in turn, and its client takes that
+    /// one for the leader from then on.
     #[must_use]
     pub fn clients_that_ask_around(&self) -> BTreeSet<ClientId> {
         let asks_around = |scripted: &&ScriptedOperation| !scripted.retry.stays();

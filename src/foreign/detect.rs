@@ -4,7 +4,7 @@ use super::log_line::MARK;
 use super::settings::HistoryFormat;
 
 /// How many bytes are looked at.
-pub(super) const FIRST: usize = 16 * 1024;
+pub const FIRST: usize = 256 * 1024;
 
 /// The format of a text that begins like this. `None`: it is none of them.
 pub(super) fn detect(text: &[u8]) -> Option<HistoryFormat> {
@@ -35,7 +35,7 @@ pub(super) fn detect(text: &[u8]) -> Option<HistoryFormat> {
 
 /// Of EDN that begins with a map.
 fn of_maps(text: &[u8]) -> Option<HistoryFormat> {
-    let first = text.split(|byte| *byte == b'}').next()?;
+    let first = first_form(text);
     if !has(first, b":process") && !has(first, b":type") {
         return None;
     }
@@ -43,6 +43,27 @@ fn of_maps(text: &[u8]) -> Option<HistoryFormat> {
     // The EDN of other maps has times.
     let is_porcupine = is_map && has(first, b":key \"") && !has(first, b":time");
     Some(if is_porcupine { HistoryFormat::Porcupine } else { HistoryFormat::Edn })
+}
+
+/// The collection that the text begins with, or what there is of it.
+fn first_form(text: &[u8]) -> &[u8] {
+    let (mut depth, mut is_quoted, mut is_escaped) = (0_usize, false, false);
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => is_quoted = !is_quoted,
+            b'{' | b'[' | b'(' if !is_quoted => depth += 1,
+            b'}' | b']' | b')' if !is_quoted => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return &text[..=at];
+                }
+            }
+            _ => {}
+        }
+    }
+    text
 }
 
 /// Whether a number and a keyword stand at the start.

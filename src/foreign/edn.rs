@@ -417,7 +417,7 @@ impl EdnValues<'_> {
         };
         let is_list = kind == FormKind::List;
         Ok(match event.asked {
-            ClientFunction::Read if is_map && is_list => self.list(value),
+            ClientFunction::Read | ClientFunction::Write if is_map && is_list => self.list(value),
             ClientFunction::Read | ClientFunction::Write | ClientFunction::Append => {
                 Datum::One(self.value(value))
             }

@@ -10,6 +10,7 @@ use std::io::Read;
 
 use crate::linearizability::{Asked, Content, Model};
 
+pub use detect::FIRST;
 pub use mistake::Mistake;
 pub use recorded::Recorded;
 pub use settings::{HistoryFormat, NilMeans, ReadAs};
@@ -42,7 +43,7 @@ mod versions;
 /// The first mistake in the text, or why it cannot be read.
 pub fn read(name: &str, input: impl Read, how: &ReadAs) -> Result<Recorded, Mistake> {
     let mut text = HeldText::new(name, input);
-    while text.rest().len() < detect::FIRST && !text.is_last() {
+    while text.rest().len() < FIRST && !text.is_last() {
         text.more()?;
     }
     if text.rest().starts_with("\u{feff}".as_bytes()) {
@@ -156,7 +157,8 @@ fn recorded(
             (Some(_), Model::Mutex) => Asked::HELD,
             (Some(_), _) => Content::value(0),
         };
-        steps::operations(&recorder, Beginning { initial, nil: nil.unwrap_or(by_default) })
+        let (nil, has_keys) = (nil.unwrap_or(by_default), model == Model::Kv);
+        steps::operations(&recorder, Beginning { initial, nil, has_keys })
     };
     let Recorder { ops, processes, keys, values, elements, items, .. } = recorder;
     let has_keys = keys.len() > 0;

@@ -129,10 +129,11 @@ impl KeyTexts {
     fn shown(&mut self, text: &[u8], recorder: &Recorder, symbols: &mut SymbolTable) -> &[u32] {
         let (before, pieces) = &mut self.last;
         let mut at = before.len();
-        if !text.starts_with(before) {
+        if before.is_empty() || !text.starts_with(before) {
             at = 0;
             pieces.clear();
         }
+        let mut is_written = true;
         while at < text.len() {
             let rest = &text[at..];
             let piece = if self.is_prefix_free {
@@ -145,12 +146,16 @@ impl KeyTexts {
                 Some(&rest[..1])
             };
             // What nobody wrote is one symbol to the end.
+            is_written = piece.is_some();
             let piece = piece.unwrap_or(rest);
             pieces.push(symbols.intern(piece));
             at += piece.len();
         }
+        // What begins with that may come apart in another way.
         before.clear();
-        before.extend_from_slice(text);
+        if is_written {
+            before.extend_from_slice(text);
+        }
         pieces
     }
 }

@@ -12,6 +12,8 @@ use super::settings::NilMeans;
 pub(super) struct Beginning {
     pub(super) initial: Content,
     pub(super) nil: NilMeans,
+    /// Whether `nil` is of a key that does not exist, rather than of a register.
+    pub(super) has_keys: bool,
 }
 
 /// What has been recorded, and how it is to be understood.
@@ -76,7 +78,8 @@ impl Interpretation<'_> {
             Datum::One(element) if op.asked == ClientFunction::Append => Content::of(element),
             Datum::One(symbol) => Content::value(symbol),
             Datum::Missing | Datum::Nil => self.nil(),
-            Datum::Pair(..) | Datum::Many { .. } | Datum::Whole { .. } => Content::ABSENT,
+            Datum::Many { .. } => Content::sequence(self.elements(op.datum)),
+            Datum::Pair(..) | Datum::Whole { .. } => Content::ABSENT,
         };
         let input = match op.asked {
             ClientFunction::Read if op.became != Became::Done => return None,
@@ -123,24 +126,33 @@ impl Interpretation<'_> {
             }
             Datum::One(symbol) => Expects::Holds(Content::value(symbol)),
             Datum::Many { len: 0, .. } => Expects::Absent { by: None },
-            Datum::Many { from, len } => {
-                let elements = &self.recorder.elements[from as usize..][..len as usize];
+            Datum::Many { .. } => {
+                let elements = self.elements(value);
                 operations.shows(elements);
                 Expects::Holds(Content::sequence(elements))
             }
             Datum::Missing | Datum::Nil => match self.start {
                 Beginning { nil: NilMeans::Unknown, .. } => return None,
-                Beginning { initial, .. } if initial.is_absent() => Expects::Absent { by: None },
+                Beginning { initial, has_keys, .. } if has_keys || initial.is_absent() => {
+                    Expects::Absent { by: None }
+                }
                 Beginning { initial, .. } => Expects::Holds(initial),
             },
             Datum::Pair(..) | Datum::Whole { .. } => return None,
         })
     }
 
+    /// The elements of a list that was written or read.
+    fn elements(&self, value: Datum) -> &[u32] {
+        let Datum::Many { from, len } = value else { return &[] };
+        &self.recorder.elements[from as usize..][..len as usize]
+    }
+
     /// What a register holds to which `nil` is written.
     fn nil(&self) -> Content {
         match self.start.nil {
             NilMeans::Unknown => Content::ABSENT,
+            NilMeans::Initial if self.start.has_keys => Content::ABSENT,
             NilMeans::Initial => self.start.initial,
         }
     }

@@ -31,6 +31,7 @@ pub fn linearize(operations: &Operations, budget: u64) -> Option<Vec<OpId>> {
     }
     // An order for each key, or for all the keys that operations join, merged into one.
     let mut judge = Judge::new(operations, budget);
+    judge.lists = judge.lists.for_an_order();
     let joined = judge.split.joined();
     let alone = |key: &KeyId| !joined.iter().any(|group| group.contains(key));
     let alone: Vec<[KeyId; 1]> = operations.key_ids().filter(alone).map(|key| [key]).collect();
@@ -171,7 +172,16 @@ impl<'a> Judge<'a> {
             PartVerdict::NotAtSight(why) => {
                 let named = why.operations();
                 let fewest = self.reduce(&keys, until, named.clone());
-                (if fewest == named { why } else { Why::NoOrder }, fewest)
+                // The append is named for the reader's sake.
+                let reads_it = |op: &OpId| match why {
+                    Why::TwoPlaces { reads: (one, other), .. } => *op == one || *op == other,
+                    _ => true,
+                };
+                if named.iter().filter(|op| reads_it(op)).all(|op| fewest.contains(op)) {
+                    (why, named)
+                } else {
+                    (Why::NoOrder, fewest)
+                }
             }
             PartVerdict::NoOrder { .. } | PartVerdict::Linearizable | PartVerdict::Unknown => {
                 (Why::NoOrder, self.reduce(&keys, until, self.candidates(&keys, until)))

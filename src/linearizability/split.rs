@@ -45,8 +45,11 @@ impl<'a> Split<'a> {
                 Others::SeenAbsent => (Expects::Absent { by: None }, Update::Nothing),
                 Others::Removed => (Expects::Anything, Update::Remove),
             };
-            let named = |key| operations.steps(op).iter().any(|step| step.key == key);
-            for key in operations.key_ids().filter(|key| !named(*key)) {
+            let mut is_named = vec![false; operations.keys as usize];
+            for step in operations.steps(op) {
+                is_named[step.key.0 as usize] = true;
+            }
+            for key in operations.key_ids().filter(|key| !is_named[key.0 as usize]) {
                 unnamed.push(Step { key, expects, change });
                 beyond.push((op, key));
             }

@@ -123,9 +123,9 @@ fn a_contradiction_is_one_and_none_of_it_can_be_left_out() {
         assert!(contradicts(ret + 1, &all), "{}", context());
         // Of several operations on one key each is needed.
         assert!(contradicts(ret + 1, &found.operations), "{}", context());
-        // A write called too late is named for the reader's sake: it does not count anyway.
+        // These writes are named for the reader's sake: without them nothing else was written.
         let is_needed = |op: &OpId| match found.why {
-            Why::BeforeItsWrite { write, .. } => *op != write,
+            Why::BeforeItsWrite { write, .. } | Why::TwoPlaces { write, .. } => *op != write,
             _ => true,
         };
         for i in (0..found.operations.len()).filter(|i| is_needed(&found.operations[*i])) {
@@ -290,6 +290,34 @@ fn appends_that_nobody_saw_cost_nothing() {
     let mut operations = of(&lines);
     LISTS.iter().for_each(|list| operations.shows(list));
     assert!(matches!(check(&operations, 20_000), Judgement::Contradictory(_)));
+}
+
+/// Ten appends that no read shows are under way at once, and return before the one that a read
+/// shows: in which order they came nobody can tell, and nobody asks.
+#[test]
+fn appends_that_no_read_shows_need_no_order() {
+    let append = |symbol, call, ret| ask(Asked::Append(Content::of(symbol)), call, ret);
+    let mut lines = Vec::new();
+    lines.extend((0..10).map(|i| append(10 + i, i, 12 + i)));
+    lines.push(append(0, 10, 22));
+    lines.push((Asked::Read, 11, 23, Answered::Held(Content::of(0))));
+    assert_eq!(check(&of(&lines), 1_000), Judgement::Linearizable);
+    lines.push((Asked::Read, 24, 25, Answered::Held(Content::of(0))));
+    assert!(matches!(check(&of(&lines), 1_000), Judgement::Contradictory(_)));
+}
+
+/// A value written twice, or a compare-and-set that never took effect, hides no contradiction
+/// between the others.
+#[test]
+fn what_zones_cannot_tell_hides_nothing() {
+    let concurrent = (0..24).map(|i| write(10 + i, 10 + i, 100 + i));
+    let mut lines: Vec<Line> = concurrent.collect();
+    lines.extend([write(7, 0, 1), write(7, 2, 3), cas(77, 78, 4, OPEN)]);
+    lines.extend([read(10, 200, 201), read(11, 202, 203), read(10, 204, 205)]);
+    let Judgement::Contradictory(found) = check(&of(&lines), 1_000) else {
+        panic!("10 came back after 11");
+    };
+    assert_eq!(found.operations.len(), 3, "{found:?}");
 }
 
 #[test]

@@ -13,12 +13,20 @@ use crate::id::OpId;
 #[derive(Debug, Default)]
 pub(in super::super) struct ShownLists<'a> {
     by_content: IndexMap<Content, &'a [u32]>,
+    /// Whether appends that no read needs stay, because an order of all operations is asked for.
+    keeps_all: bool,
 }
 
 impl<'a> ShownLists<'a> {
     pub(in super::super) fn of(operations: &'a Operations) -> Self {
         let lists = operations.lists.iter();
-        Self { by_content: lists.map(|(content, list)| (*content, list.as_ref())).collect() }
+        let by_content = lists.map(|(content, list)| (*content, list.as_ref())).collect();
+        Self { by_content, keeps_all: false }
+    }
+
+    /// The same, for an order of all operations.
+    pub(in super::super) fn for_an_order(self) -> Self {
+        Self { keeps_all: true, ..self }
     }
 
     pub(super) fn symbols<'b>(&'b self, content: &'b Content) -> Option<&'b [u32]> {
@@ -76,21 +84,29 @@ impl<'a> ShownLists<'a> {
             matches!(step.change, Update::Append(_) | Update::Nothing)
                 || operations.get(*op).call >= until
         };
+        let mut is_settled = false;
         if part.iter().all(grows) {
-            self.only_grows(operations, part, &writes, &before, closed)?;
+            is_settled = self.only_grows(operations, part, &writes, &before, closed)?;
         }
         let is_value = |change| matches!(change, Update::Set(content) if content.is_value());
         let sets_values = part.iter().any(|(_, step)| is_value(step.change));
         let mut foresees = false;
         for (op, step) in part {
-            if let (Expects::Anything, Update::Append(content)) = (step.expects, step.change)
-                && let Some(symbol) = content.only()
-                && writes[&symbol] == Some(*op)
-                && let Some((prefix, _)) = before.get(&symbol)
+            let (Expects::Anything, Update::Append(content)) = (step.expects, step.change) else {
+                continue;
+            };
+            let Some(symbol) = content.only().filter(|symbol| writes[symbol] == Some(*op)) else {
+                continue;
+            };
+            if let Some((prefix, _)) = before.get(&symbol)
                 // The first element of a list may take the place of a value.
                 && (!prefix.is_absent() || !sets_values)
             {
                 step.expects = Expects::Holds(*prefix);
+                foresees = true;
+            } else if is_settled && !self.keeps_all && !before.contains_key(&symbol) {
+                // It came after all reads, and nobody asks what it made of the list.
+                step.change = Update::Nothing;
                 foresees = true;
             }
         }
@@ -98,7 +114,8 @@ impl<'a> ShownLists<'a> {
     }
 
     /// A list that is only appended to never loses an element: a read that was called after an
-    /// append or a read of more had returned, and shows less, contradicts that.
+    /// append or a read of more had returned, and shows less, contradicts that. Whether the reads
+    /// say all that can be known of the list: each shows it whole, and every element is known.
     fn only_grows(
         &self,
         operations: &Operations,
@@ -106,7 +123,8 @@ impl<'a> ShownLists<'a> {
         writes: &BTreeMap<u32, Option<OpId>>,
         before: &BTreeMap<u32, (Content, OpId)>,
         closed: impl Fn(OpId) -> bool,
-    ) -> Result<(), Why> {
+    ) -> Result<bool, Why> {
+        let mut is_whole = true;
         // How long the list is once an operation has returned, and how long reads show it.
         let (mut lengths, mut reads) = (Vec::new(), Vec::new());
         let is_known = |symbol: &u32| matches!(writes.get(symbol), Some(Some(_)));
@@ -120,6 +138,7 @@ impl<'a> ShownLists<'a> {
                 _ => None,
             };
             let Operation { call, ret, .. } = *operations.get(*op);
+            is_whole &= shown.is_some() || step.expects == Expects::Anything;
             if let Some(length) = shown {
                 reads.push((call, length, *op));
                 lengths.push((ret, length, *op));
@@ -144,6 +163,6 @@ impl<'a> ShownLists<'a> {
                 return Err(Why::Lacks { earlier: longest.1, read });
             }
         }
-        Ok(())
+        Ok(is_whole)
     }
 }
