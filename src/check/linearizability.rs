@@ -405,6 +405,19 @@ mod tests {
         assert!(story.witness(Linearizability).operations.len() <= 4);
     }
 
+    /// The read of nothing tells of a removal that was refused, so it never happened; but nothing
+    /// was there anyway.
+    #[test]
+    fn a_read_of_nothing_needs_no_removal_before_the_first_write() {
+        let mut story = Story::new(3);
+        story.delete("c1", "city").at(1).fail(2).version(4);
+        story.miss("c1", "city").tombstone(4).at(3).ok(4);
+        story.assert_valid(Linearizability);
+        story.put("c1", "city", "Rome").at(5).ok(6).version(5);
+        story.miss("c1", "city").tombstone(4).at(7).ok(8);
+        assert!(story.witness(Linearizability).operations.len() <= 4);
+    }
+
     /// Two writes have one version; a client sees the older one again.
     #[test]
     fn a_version_given_twice_hides_nothing() {
