@@ -306,6 +306,17 @@ fn appends_that_no_read_shows_need_no_order() {
     assert!(matches!(check(&of(&lines), 1_000), Judgement::Contradictory(_)));
 }
 
+/// The append of 2 returned before that of 1 was called, and a read shows 1 alone.
+#[test]
+fn an_append_that_no_read_shows_may_still_come_too_early() {
+    let append = |symbol, call, ret| ask(Asked::Append(Content::of(symbol)), call, ret);
+    let shows_1 = (Asked::Read, 1, 10, Answered::Held(Content::of(1)));
+    let lines = [append(2, 0, 3), shows_1, append(1, 8, 13)];
+    assert!(matches!(check(&of(&lines), 1_000), Judgement::Contradictory(_)));
+    let lines = [append(2, 0, 9), shows_1, append(1, 8, 13)];
+    assert_eq!(is_linearizable(&of(&lines)), check(&of(&lines), 1_000) == Judgement::Linearizable);
+}
+
 /// A value written twice, or a compare-and-set that never took effect, hides no contradiction
 /// between the others.
 #[test]

@@ -44,6 +44,7 @@ impl<'a> ShownLists<'a> {
         &self,
         operations: &Operations,
         part: &mut [(OpId, Step)],
+        is_alone: bool,
         until: u32,
         binds: impl Fn(OpId) -> bool,
     ) -> Result<bool, Why> {
@@ -84,9 +85,9 @@ impl<'a> ShownLists<'a> {
             matches!(step.change, Update::Append(_) | Update::Nothing)
                 || operations.get(*op).call >= until
         };
-        let mut is_settled = false;
+        let mut settled_at = None;
         if part.iter().all(grows) {
-            is_settled = self.only_grows(operations, part, &writes, &before, closed)?;
+            settled_at = self.only_grows(operations, part, &writes, &before, closed)?;
         }
         let is_value = |change| matches!(change, Update::Set(content) if content.is_value());
         let sets_values = part.iter().any(|(_, step)| is_value(step.change));
@@ -104,8 +105,13 @@ impl<'a> ShownLists<'a> {
             {
                 step.expects = Expects::Holds(*prefix);
                 foresees = true;
-            } else if is_settled && !self.keeps_all && !before.contains_key(&symbol) {
-                // It came after all reads, and nobody asks what it made of the list.
+            } else if let Some(settled_at) = settled_at.filter(|_| is_alone)
+                && operations.get(*op).ret > settled_at
+                && !self.keeps_all
+                && !before.contains_key(&symbol)
+            {
+                // It may come after all that reads show, and nobody asks what it made of the list.
+                // Where operations join keys, what another key shows may come later still.
                 step.change = Update::Nothing;
                 foresees = true;
             }
@@ -114,8 +120,10 @@ impl<'a> ShownLists<'a> {
     }
 
     /// A list that is only appended to never loses an element: a read that was called after an
-    /// append or a read of more had returned, and shows less, contradicts that. Whether the reads
-    /// say all that can be known of the list: each shows it whole, and every element is known.
+    /// append or a read of more had returned, and shows less, contradicts that.
+    ///
+    /// Where each read shows the list whole, and every element is known, this gives the last call
+    /// of a read or of an append that a read shows: all of these can have taken effect by then.
     fn only_grows(
         &self,
         operations: &Operations,
@@ -123,8 +131,8 @@ impl<'a> ShownLists<'a> {
         writes: &BTreeMap<u32, Option<OpId>>,
         before: &BTreeMap<u32, (Content, OpId)>,
         closed: impl Fn(OpId) -> bool,
-    ) -> Result<bool, Why> {
-        let mut is_whole = true;
+    ) -> Result<Option<u32>, Why> {
+        let (mut is_whole, mut last_call) = (true, 0);
         // How long the list is once an operation has returned, and how long reads show it.
         let (mut lengths, mut reads) = (Vec::new(), Vec::new());
         let is_known = |symbol: &u32| matches!(writes.get(symbol), Some(Some(_)));
@@ -139,6 +147,9 @@ impl<'a> ShownLists<'a> {
             };
             let Operation { call, ret, .. } = *operations.get(*op);
             is_whole &= shown.is_some() || step.expects == Expects::Anything;
+            if shown.is_some() {
+                last_call = last_call.max(call);
+            }
             if let Some(length) = shown {
                 reads.push((call, length, *op));
                 lengths.push((ret, length, *op));
@@ -149,6 +160,13 @@ impl<'a> ShownLists<'a> {
                 // Of an element that no read shows the place is not known, but that it is missing.
                 let place = before.get(&symbol).map(|(prefix, _)| prefix.count() + 1);
                 lengths.push((ret, place.unwrap_or(u32::MAX), *op));
+            }
+        }
+        for (op, step) in part {
+            if let Update::Append(content) = step.change
+                && content.only().is_some_and(|symbol| before.contains_key(&symbol))
+            {
+                last_call = last_call.max(operations.get(*op).call);
             }
         }
         lengths.sort_unstable();
@@ -163,6 +181,6 @@ impl<'a> ShownLists<'a> {
                 return Err(Why::Lacks { earlier: longest.1, read });
             }
         }
-        Ok(is_whole)
+        Ok(is_whole.then_some(last_call))
     }
 }

@@ -80,6 +80,8 @@ impl SearchProblem {
         };
         let mut all: Vec<(OpId, Step)> = Vec::new();
         let mut shown = Visible::default();
+        let parts: Vec<P> = parts.collect();
+        let is_alone = parts.len() == 1;
         for (key, part) in (0..).zip(parts) {
             problem.keys += 1;
             let from = all.len();
@@ -91,7 +93,8 @@ impl SearchProblem {
             // Before appends expect what reads show, which is no answer of theirs.
             shown.note(&all[from..], lists, |op| operations.get(op).ret < until && binds(op));
             if operations.initial.is_absent() {
-                problem.foresees |= lists.precede(operations, &mut all[from..], until, &binds)?;
+                problem.foresees |=
+                    lists.precede(operations, &mut all[from..], is_alone, until, &binds)?;
             }
         }
         all.retain(|(op, _)| operations.get(*op).call < until);
