@@ -33,14 +33,12 @@ pub fn linearize(operations: &Operations, budget: u64) -> Option<Vec<OpId>> {
     let mut judge = Judge::new(operations, budget);
     judge.lists = judge.lists.for_an_order();
     let joined = judge.split.joined();
-    let alone = |key: &KeyId| !joined.iter().any(|group| group.contains(key));
-    let alone: Vec<[KeyId; 1]> = operations.key_ids().filter(alone).map(|key| [key]).collect();
+    let mut is_joined = vec![false; operations.keys as usize];
+    joined.iter().flatten().for_each(|key| is_joined[key.0 as usize] = true);
     let mut effects: Vec<(u32, OpId)> = Vec::new();
-    for keys in joined.iter().map(Vec::as_slice).chain(alone.iter().map(<[_; 1]>::as_slice)) {
-        match judge.search(keys, Operation::OPEN) {
-            Ok(Ending::Order(order)) => effects.extend(order),
-            Ok(Ending::NoOrder { .. } | Ending::OutOfSteps) | Err(_) => return None,
-        }
+    let alone = operations.key_ids().filter(|key| !is_joined[key.0 as usize]);
+    for keys in alone.map(|key| vec![key]).chain(joined) {
+        effects.extend(judge.order(&keys)?);
     }
     // A read of the whole store, where no operation names a key.
     if operations.keys == 0 {
@@ -142,6 +140,19 @@ impl<'a> Judge<'a> {
             Ok(Ending::Order(_)) => PartVerdict::Linearizable,
             Ok(Ending::NoOrder { first, is_exact }) => PartVerdict::NoOrder { first, is_exact },
             Ok(Ending::OutOfSteps) => PartVerdict::Unknown,
+        }
+    }
+
+    /// An order of the operations on `keys`, each with the place at which it takes effect.
+    fn order(&mut self, keys: &[KeyId]) -> Option<Vec<(u32, OpId)>> {
+        if let [key] = *keys
+            && let Some(order) = self.zones.order(self.split.on_key(key))
+        {
+            return Some(order);
+        }
+        match self.search(keys, Operation::OPEN) {
+            Ok(Ending::Order(order)) => Some(order),
+            Ok(Ending::NoOrder { .. } | Ending::OutOfSteps) | Err(_) => None,
         }
     }
 

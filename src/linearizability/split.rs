@@ -16,18 +16,21 @@ pub(super) struct Split<'a> {
     /// By key, where its parts begin; one more than there are keys.
     starts: Vec<u32>,
     parts: Vec<StepOf>,
-    /// Steps that operations on the whole store take on keys that they do not name.
-    unnamed: Vec<Step>,
 }
 
-/// A step of an operation: an index into the steps of the history, then into `unnamed`.
+/// A step of an operation: an index into the steps of the history, then into [`UNNAMED`].
 #[derive(Clone, Copy, Default)]
 struct StepOf {
     op: OpId,
     step: u32,
 }
 
-/// What one operation did with one key.
+/// What operations on the whole store do with a key that they do not name, whichever it is: it was
+/// seen absent, or is removed.
+const UNNAMED: [Step; 2] =
+    [Step::read(KeyId(0), Expects::Absent { by: None }), Step::write(KeyId(0), Update::Remove)];
+
+/// What one operation did with one key. Its step may be one that names another key.
 #[derive(Clone, Copy)]
 pub(super) struct OnKey<'a> {
     pub(super) op: OpId,
@@ -35,53 +38,43 @@ pub(super) struct OnKey<'a> {
     pub(super) step: &'a Step,
 }
 
+/// Calls `note` with each step of each operation and its key, in the order of the operations.
+fn for_each_step(operations: &Operations, mut note: impl FnMut(KeyId, StepOf)) {
+    let named = operations.steps.len() as u32;
+    // By key, one more than the last operation that named it.
+    let mut named_by = vec![0_u32; operations.keys as usize];
+    for op in operations.ids() {
+        let from = operations.get(op).steps.0;
+        for (step, on) in (from..).zip(operations.steps(op)) {
+            named_by[on.key.0 as usize] = op.0 + 1;
+            note(on.key, StepOf { op, step });
+        }
+        let unnamed = match operations.get(op).others {
+            Others::Untouched => continue,
+            Others::SeenAbsent => named,
+            Others::Removed => named + 1,
+        };
+        for key in operations.key_ids().filter(|key| named_by[key.0 as usize] != op.0 + 1) {
+            note(key, StepOf { op, step: unnamed });
+        }
+    }
+}
+
 impl<'a> Split<'a> {
     pub(super) fn of(operations: &'a Operations) -> Self {
-        let mut unnamed = Vec::new();
-        let mut beyond: Vec<(OpId, KeyId)> = Vec::new();
-        for op in operations.ids() {
-            let (expects, change) = match operations.get(op).others {
-                Others::Untouched => continue,
-                Others::SeenAbsent => (Expects::Absent { by: None }, Update::Nothing),
-                Others::Removed => (Expects::Anything, Update::Remove),
-            };
-            let mut is_named = vec![false; operations.keys as usize];
-            for step in operations.steps(op) {
-                is_named[step.key.0 as usize] = true;
-            }
-            for key in operations.key_ids().filter(|key| !is_named[key.0 as usize]) {
-                unnamed.push(Step { key, expects, change });
-                beyond.push((op, key));
-            }
-        }
         let mut starts = vec![0_u32; operations.keys as usize + 1];
-        for step in operations.steps.iter().chain(&unnamed) {
-            starts[step.key.0 as usize + 1] += 1;
-        }
+        for_each_step(operations, |key, _| starts[key.0 as usize + 1] += 1);
         for key in 1..starts.len() {
             starts[key] += starts[key - 1];
         }
         let mut next = starts.clone();
-        let mut parts = vec![StepOf::default(); operations.steps.len() + unnamed.len()];
-        let mut place = |op: OpId, key: KeyId, step: u32| {
+        let mut parts = vec![StepOf::default(); starts[operations.keys as usize] as usize];
+        for_each_step(operations, |key, step| {
             let next = &mut next[key.0 as usize];
-            parts[*next as usize] = StepOf { op, step };
+            parts[*next as usize] = step;
             *next += 1;
-        };
-        let mut beyond = beyond.into_iter().peekable();
-        let mut step_of_beyond = operations.steps.len() as u32;
-        // In the order of the operations, on each key, too.
-        for op in operations.ids() {
-            let from = operations.get(op).steps.0;
-            for (step, on) in (from..).zip(operations.steps(op)) {
-                place(op, on.key, step);
-            }
-            while let Some((_, key)) = beyond.next_if(|(other, _)| *other == op) {
-                place(op, key, step_of_beyond);
-                step_of_beyond += 1;
-            }
-        }
-        Self { operations, starts, parts, unnamed }
+        });
+        Self { operations, starts, parts }
     }
 
     /// What was done with `key`, in the order of the operations.
@@ -90,8 +83,7 @@ impl<'a> Split<'a> {
         let named = self.operations.steps.len();
         self.parts[range].iter().map(move |part| {
             let step = part.step as usize;
-            let step =
-                self.operations.steps.get(step).unwrap_or_else(|| &self.unnamed[step - named]);
+            let step = self.operations.steps.get(step).unwrap_or_else(|| &UNNAMED[step - named]);
             OnKey { op: part.op, operation: self.operations.get(part.op), step }
         })
     }

@@ -10,7 +10,8 @@ use super::split::Split;
 use super::testing::{Draws, Recipe, history, is_order};
 use super::zones::{ZoneVerdict, Zones};
 use super::{
-    Answered, Asked, Content, Judgement, Operation, Operations, Others, Update, Why, check, order,
+    Answered, Asked, Content, Judgement, Operation, Operations, Others, Step, Update, Why, check,
+    order,
 };
 
 /// How many random histories each test takes. `HISTORIES` asks for another number.
@@ -329,6 +330,41 @@ fn what_zones_cannot_tell_hides_nothing() {
         panic!("10 came back after 11");
     };
     assert_eq!(found.operations.len(), 3, "{found:?}");
+}
+
+/// Twenty writes are under way at once, and nobody reads them but the last. A value that was written
+/// twice before, and a compare-and-set with what nobody wrote, make no search of it.
+#[test]
+fn many_writes_under_way_need_no_search() {
+    let concurrent = (0..20).map(|i| write(10 + i, 10 + i, 100 + i));
+    let mut lines: Vec<Line> = concurrent.collect();
+    lines.extend([write(7, 0, 1), write(7, 2, 3), cas(77, 78, 4, OPEN)]);
+    lines.extend((0..20).map(|i| read(10 + i, 40 + i, 150 + i)));
+    lines.push(read(29, 200, 201));
+    let operations = of(&lines);
+    assert_eq!(check(&operations, 0), Judgement::Linearizable);
+    let order = linearize(&operations, 0).expect("the zones give one");
+    assert!(is_order(&operations, &order), "{order:?}");
+}
+
+/// Memory grows with the operations and the keys, by a few bytes for each pair at most.
+#[test]
+fn operations_on_the_whole_store_stand_on_every_key() {
+    let mut operations = Operations::new(Content::ABSENT);
+    for key in 0..300 {
+        let put = operations.call(0, 4 * key);
+        let step = Step::write(KeyId(key), Update::Set(Content::value(key)));
+        operations.answer(put, 4 * key + 1, [step], Others::Untouched);
+        let clear = operations.call(1, 4 * key + 2);
+        operations.answer(clear, 4 * key + 3, [], Others::Removed);
+    }
+    let split = Split::of(&operations);
+    for key in operations.key_ids() {
+        let on_key: Vec<Update> = split.on_key(key).map(|on| on.step.change).collect();
+        assert_eq!(on_key.len(), 301);
+        assert_eq!(on_key[key.0 as usize], Update::Set(Content::value(key.0)));
+    }
+    assert_eq!(check(&operations, 1_000_000), Judgement::Linearizable);
 }
 
 #[test]

@@ -90,9 +90,7 @@ impl Why {
             Self::NoOrder => Vec::new(),
         }
     }
-}
 
-impl Why {
     /// The same with as few operations as will do: one of a value may serve in both places.
     pub(super) fn fewest(self, operations: &Operations) -> Self {
         let Self::CameBack { before: (mut old, mut new), after: (mut newer, mut older) } = self
@@ -172,13 +170,18 @@ impl Contradiction {
                 name(changed),
                 returned(changed)
             ),
-            Why::TwoPlaces { write, reads: (one, other) } if one == other => {
-                format!("{} shows twice what {} appended once", name(one), name(write))
-            }
-            Why::TwoPlaces { write, reads: (one, other) } => format!(
-                "{} and {} disagree about what came before the element of {}",
+            Why::TwoPlaces { write, reads: (one, other) } if one == other => format!(
+                "{} shows twice{} what {} appended once",
                 name(one),
+                returned(one),
+                name(write)
+            ),
+            Why::TwoPlaces { write, reads: (one, other) } => format!(
+                "{}{} and {}{} disagree about what came before the element of {}",
+                name(one),
+                returned(one),
                 name(other),
+                returned(other),
                 name(write)
             ),
             Why::Lacks { earlier, read } => format!(
@@ -190,8 +193,10 @@ impl Contradiction {
             ),
             Why::NoOrder => {
                 let others = self.operations.iter().filter(|op| **op != self.first);
-                let others: Vec<String> = others.map(|op| name(*op)).collect();
-                format!("{} fits into no order with {}", name(self.first), others.join("; "))
+                let others: Vec<String> =
+                    others.map(|op| format!("{}{}", name(*op), called(*op))).collect();
+                let (first, end) = (name(self.first), returned(self.first));
+                format!("{first}{end} fits into no order with {}", others.join("; "))
             }
         }
     }

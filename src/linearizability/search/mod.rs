@@ -11,7 +11,7 @@
 //! later moment leaves more choices. And a configuration that leads nowhere also rules out those
 //! that differ only in having used *more* operations of unknown outcome.
 //!
-//! Memory is a few words an event, and a word for each configuration that led nowhere.
+//! Memory is a few words an event, and some ten words for each configuration that led nowhere.
 
 use std::hash::{BuildHasherDefault, Hasher};
 

@@ -13,9 +13,10 @@
 //! that nothing is there. A read of nothing belongs to the delete that its answer tells
 //! (`Expects::Absent`), or to the beginning where nothing was ever removed.
 //!
-//! What cannot be told is left out: reads of nothing among several removals, values that several
-//! operations wrote, or a compare-and-set, with all that read them. What is left of a linearizable
-//! history is linearizable, so a contradiction is final then, and nothing else is.
+//! What cannot be told is left out: reads of nothing among several removals, values that were read
+//! and that several operations wrote, or a compare-and-set, with all that read them. What is left
+//! of a linearizable history is linearizable, so a contradiction is final then, and nothing else
+//! is.
 
 use crate::id::OpId;
 
@@ -23,6 +24,9 @@ use super::model::{Content, Expects, Update};
 use super::operations::Operation;
 use super::split::OnKey;
 use super::witness::Why;
+use cluster::{ValueCluster, conflict};
+
+mod cluster;
 
 /// What zones say of a key.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,68 +37,6 @@ pub(super) enum ZoneVerdict {
     Contradictory(Why),
     /// The zones cannot tell.
     Unsettled,
-}
-
-/// The operations on one value.
-#[derive(Clone, Copy)]
-struct ValueCluster {
-    /// What wrote it; `None` for what was there at first.
-    write: Option<OpId>,
-    /// The place at which the write was called, and 0 of what was there at first.
-    written: u32,
-    /// `f` of the zone: the first return, and whose.
-    first_return: u32,
-    returned: OpId,
-    /// `s` of the zone: the last call, and whose.
-    last_call: u32,
-    called: OpId,
-    /// Whether it is about nothing being there, and reads saw that.
-    shows_nothing: bool,
-    /// Whether another operation wrote the same, so that nobody can tell whose value was read.
-    is_left_out: bool,
-}
-
-impl ValueCluster {
-    fn written_by(op: OpId, call: u32, ret: u32) -> Self {
-        Self {
-            write: Some(op),
-            written: call,
-            first_return: ret,
-            returned: op,
-            last_call: call,
-            called: op,
-            shows_nothing: false,
-            is_left_out: false,
-        }
-    }
-
-    /// What was there before every event. Places are counted from one here.
-    const INITIAL: Self = Self {
-        write: None,
-        written: 0,
-        first_return: 0,
-        returned: OpId(0),
-        last_call: 0,
-        called: OpId(0),
-        shows_nothing: false,
-        is_left_out: false,
-    };
-
-    const fn is_forward(&self) -> bool {
-        self.first_return < self.last_call
-    }
-
-    /// That this and `other` would each have to be older than the other.
-    const fn against(&self, other: &Self) -> Why {
-        match (self.write, other.write) {
-            (None, _) => Why::BackToTheBeginning { changed: other.returned, read: self.called },
-            (_, None) => Why::BackToTheBeginning { changed: self.returned, read: other.called },
-            (Some(_), Some(_)) => Why::CameBack {
-                before: (self.returned, other.called),
-                after: (other.returned, self.called),
-            },
-        }
-    }
 }
 
 /// The clusters of a key. Made once and used for one key after another.
@@ -114,7 +56,7 @@ pub(super) struct Zones {
 
 const FIRST: usize = 0;
 
-/// Stands for the cluster of a value that several operations wrote, or a compare-and-set.
+/// Stands for the clusters of a value that several operations wrote, or a compare-and-set.
 const UNTOLD: u32 = u32::MAX - 1;
 
 impl Zones {
@@ -132,6 +74,75 @@ impl Zones {
         part: impl Iterator<Item = OnKey<'a>> + Clone,
         until: u32,
     ) -> ZoneVerdict {
+        let verdict = self.gather(part.clone(), until);
+        self.forget(part);
+        verdict
+    }
+
+    /// An order in which the operations of a part that is linearizable by its zones may have taken
+    /// effect, without those that need not have, each with the place of the event at which it did.
+    /// `None` where the zones cannot tell.
+    pub(super) fn order<'a>(
+        &mut self,
+        part: impl Iterator<Item = OnKey<'a>> + Clone,
+    ) -> Option<Vec<(u32, OpId)>> {
+        let is_settled = self.gather(part.clone(), Operation::OPEN) == ZoneVerdict::Linearizable;
+        let order = is_settled.then(|| self.in_order(part.clone()));
+        self.forget(part);
+        order
+    }
+
+    /// The value of a forward zone is written as its zone begins. That of a backward zone comes and
+    /// goes at its last call, or after the forward zone in which that lies: all of its operations
+    /// are under way at both.
+    fn in_order<'a>(&self, part: impl Iterator<Item = OnKey<'a>>) -> Vec<(u32, OpId)> {
+        struct Effect {
+            place: u32,
+            is_after: bool,
+            cluster: u32,
+            is_read: bool,
+            op: OpId,
+        }
+        let begins = |cluster: &ValueCluster| {
+            if cluster.is_forward() {
+                return (cluster.first_return, false);
+            }
+            let after = self.forward.partition_point(|f| f.first_return < cluster.last_call);
+            match self.forward[..after].last() {
+                Some(outer) if cluster.last_call < outer.last_call => (outer.last_call, true),
+                Some(_) | None => (cluster.last_call, false),
+            }
+        };
+        let mut effects = Vec::new();
+        for (number, cluster) in (0..).zip(&self.clusters) {
+            if let Some(op) = cluster.write.filter(|_| cluster.first_return != Operation::OPEN) {
+                let (place, is_after) = begins(cluster);
+                effects.push(Effect { place, is_after, cluster: number, is_read: false, op });
+            }
+        }
+        for OnKey { op, operation, step } in part {
+            if step.change == Update::Nothing
+                && !operation.is_open()
+                && let Shows::Cluster(number) = self.cluster_of(step.expects)
+            {
+                let cluster = &self.clusters[number as usize];
+                let (begin, is_after) = begins(cluster);
+                let call = if cluster.is_forward() { operation.call + 1 } else { begin };
+                let place = begin.max(call);
+                effects.push(Effect { place, is_after, cluster: number, is_read: true, op });
+            }
+        }
+        effects
+            .sort_by_key(|effect| (effect.place, effect.is_after, effect.cluster, effect.is_read));
+        // Places are counted from one here.
+        effects.into_iter().map(|effect| (effect.place - 1, effect.op)).collect()
+    }
+
+    fn gather<'a>(
+        &mut self,
+        part: impl Iterator<Item = OnKey<'a>> + Clone,
+        until: u32,
+    ) -> ZoneVerdict {
         self.clusters.clear();
         self.removals.clear();
         self.is_untold = false;
@@ -141,11 +152,15 @@ impl Zones {
             (_, _) => None,
         };
         self.values = part.clone().find_map(is_value).unwrap_or(false);
-        let finding = if self.gather_writes(part.clone(), until) {
-            self.gather_reads(part.clone(), until)
-        } else {
-            ZoneVerdict::Unsettled
-        };
+        if !self.gather_writes(part.clone(), until) {
+            return ZoneVerdict::Unsettled;
+        }
+        self.note_compares(part.clone(), until);
+        self.gather_reads(part, until)
+    }
+
+    /// Makes room for the next key.
+    fn forget<'a>(&mut self, part: impl Iterator<Item = OnKey<'a>>) {
         for OnKey { step, .. } in part {
             if let Update::Set(content) = step.change
                 && let Some(symbol) = content.last()
@@ -156,7 +171,6 @@ impl Zones {
         if let Some(symbol) = self.initial.only() {
             self.of_symbol[symbol as usize] = 0;
         }
-        finding
     }
 
     /// A cluster for each write. `false` where this is no matter for zones: a list.
@@ -170,14 +184,14 @@ impl Zones {
         for OnKey { op, operation, step } in part {
             let place = self.clusters.len() as u32;
             let is_told = step.expects == Expects::Anything;
+            let mut is_left_out = false;
             match step.change {
                 Update::Nothing => continue,
                 Update::Append(_) => return false,
                 Update::Remove if is_told => self.removals.push((op, place)),
-                // It removed what it found, and nobody tells what that was.
+                // What it removed nobody tells: see `note_compares`.
                 Update::Remove => {
                     self.removals.push((op, UNTOLD));
-                    self.is_untold = true;
                     continue;
                 }
                 Update::Set(content) => {
@@ -185,23 +199,35 @@ impl Zones {
                     if content.is_value() != self.values {
                         return false;
                     }
-                    let cluster = &mut self.of_symbol[symbol as usize];
-                    if *cluster != 0 || !is_told {
-                        self.is_untold = true;
-                        if let Some(other) = cluster.checked_sub(1).filter(|other| *other < UNTOLD)
-                        {
-                            self.clusters[other as usize].is_left_out = true;
-                        }
-                        *cluster = UNTOLD + 1;
+                    let of_symbol = &mut self.of_symbol[symbol as usize];
+                    is_left_out = *of_symbol != 0;
+                    let other = of_symbol.checked_sub(1).filter(|other| *other != UNTOLD);
+                    *of_symbol = if is_left_out || !is_told { UNTOLD } else { place } + 1;
+                    if let Some(other) = other {
+                        self.clusters[other as usize].is_left_out = true;
+                    }
+                    if !is_told {
                         continue;
                     }
-                    *cluster = place + 1;
                 }
             }
             let (call, ret) = span(operation, until);
-            self.clusters.push(ValueCluster::written_by(op, call, ret));
+            let cluster = ValueCluster::written_by(op, call, ret);
+            self.clusters.push(ValueCluster { is_left_out, ..cluster });
         }
         true
+    }
+
+    /// What a compare-and-set found and wrote is left out; but one whose outcome is unknown, and
+    /// that compares with what nobody ever wrote, did nothing.
+    fn note_compares<'a>(&mut self, part: impl Iterator<Item = OnKey<'a>>, until: u32) {
+        let compares = part
+            .filter(|on| on.step.change != Update::Nothing && on.step.expects != Expects::Anything);
+        for OnKey { operation, step, .. } in compares {
+            let is_open = operation.ret >= until;
+            let did_nothing = matches!(self.cluster_of(step.expects), Shows::Unwritten);
+            self.is_untold |= !(is_open && did_nothing);
+        }
     }
 
     /// The cluster whose value a read shows.
@@ -269,6 +295,10 @@ impl Zones {
             }
             cluster.shows_nothing |= is_of_nothing;
         }
+        if !self.is_untold {
+            // Nobody read what several operations wrote.
+            self.clusters.iter_mut().for_each(|cluster| cluster.is_left_out = false);
+        }
         // Of the reads of nothing it is not known what they saw, unless nothing was ever removed.
         let rests_on_nothing = |a: &ValueCluster, b: &ValueCluster| {
             !self.removals.is_empty() && (a.shows_nothing || b.shows_nothing)
@@ -298,25 +328,4 @@ enum Shows {
 const fn span(operation: &Operation, until: u32) -> (u32, u32) {
     let ret = if operation.ret < until { operation.ret + 1 } else { Operation::OPEN };
     (operation.call + 1, ret)
-}
-
-/// Two clusters that would each have to be older than the other.
-fn conflict(
-    clusters: &[ValueCluster],
-    forward: &mut Vec<ValueCluster>,
-) -> Option<(ValueCluster, ValueCluster)> {
-    forward.clear();
-    forward.extend(clusters.iter().filter(|cluster| cluster.is_forward() && !cluster.is_left_out));
-    forward.sort_unstable_by_key(|cluster| cluster.first_return);
-    let overlap = forward.windows(2).find(|pair| pair[1].first_return < pair[0].last_call);
-    if let Some(pair) = overlap {
-        return Some((pair[0], pair[1]));
-    }
-    let backward =
-        clusters[1..].iter().filter(|cluster| !cluster.is_forward() && !cluster.is_left_out);
-    backward.into_iter().find_map(|inner| {
-        let after = forward.partition_point(|outer| outer.first_return < inner.last_call);
-        let outer = forward[..after].last()?;
-        (inner.first_return < outer.last_call).then_some((*outer, *inner))
-    })
 }
