@@ -332,8 +332,8 @@ fn what_zones_cannot_tell_hides_nothing() {
     assert_eq!(found.operations.len(), 3, "{found:?}");
 }
 
-/// Twenty writes are under way at once, and nobody reads them but the last. A value that was written
-/// twice before, and a compare-and-set with what nobody wrote, make no search of it.
+/// Twenty writes and as many reads are under way at once. A value that was written twice before,
+/// and a compare-and-set with what nobody wrote, make no search of it.
 #[test]
 fn many_writes_under_way_need_no_search() {
     let concurrent = (0..20).map(|i| write(10 + i, 10 + i, 100 + i));

@@ -96,7 +96,7 @@ impl Zones {
     /// goes at its last call, or after the forward zone in which that lies: all of its operations
     /// are under way at both.
     fn in_order<'a>(&self, part: impl Iterator<Item = OnKey<'a>>) -> Vec<(u32, OpId)> {
-        struct Effect {
+        struct PlacedEffect {
             place: u32,
             is_after: bool,
             cluster: u32,
@@ -117,7 +117,7 @@ impl Zones {
         for (number, cluster) in (0..).zip(&self.clusters) {
             if let Some(op) = cluster.write.filter(|_| cluster.first_return != Operation::OPEN) {
                 let (place, is_after) = begins(cluster);
-                effects.push(Effect { place, is_after, cluster: number, is_read: false, op });
+                effects.push(PlacedEffect { place, is_after, cluster: number, is_read: false, op });
             }
         }
         for OnKey { op, operation, step } in part {
@@ -129,7 +129,7 @@ impl Zones {
                 let (begin, is_after) = begins(cluster);
                 let call = if cluster.is_forward() { operation.call + 1 } else { begin };
                 let place = begin.max(call);
-                effects.push(Effect { place, is_after, cluster: number, is_read: true, op });
+                effects.push(PlacedEffect { place, is_after, cluster: number, is_read: true, op });
             }
         }
         effects
