@@ -30,6 +30,8 @@ pub(super) struct Recipe {
     pub(super) unknown_one_in: u32,
     /// Whether answers tell versions, and reads of nothing the removal.
     pub(super) told: bool,
+    /// Whether two versions are exchanged: a clock was wrong.
+    pub(super) exchanged: bool,
     /// Whether one answer is changed at the end.
     pub(super) changed: bool,
 }
@@ -72,6 +74,7 @@ impl Recipe {
             whole: draws.one_in(4),
             unknown_one_in: [0, 2, 4][draws.below(3) as usize],
             told: draws.one_in(2),
+            exchanged: draws.one_in(4),
             changed: draws.one_in(2),
         }
     }
@@ -150,6 +153,9 @@ pub(super) fn history(recipe: &Recipe, draws: &mut Draws) -> Operations {
             }
             _ => {}
         }
+    }
+    if recipe.exchanged {
+        maker.exchange_versions(&mut finished);
     }
     if recipe.changed {
         maker.change_an_answer(&mut finished);
@@ -294,6 +300,14 @@ impl Maker<'_> {
     fn symbols_of(&self, content: Content) -> Vec<u32> {
         let found = self.seen.iter().find(|(held, _)| *held == content);
         found.map(|(_, list)| list.clone()).unwrap_or_default()
+    }
+
+    /// Gives the version of one operation to another, and the other way round.
+    fn exchange_versions(&mut self, finished: &mut [(Making, u32)]) {
+        let mut one = || self.draws.below(finished.len() as u32) as usize;
+        let (a, b) = (one(), one());
+        let (rank_a, rank_b) = (finished[a].0.rank, finished[b].0.rank);
+        (finished[a].0.rank, finished[b].0.rank) = (rank_b, rank_a);
     }
 
     /// Changes what one operation was told about one key.

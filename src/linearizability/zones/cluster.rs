@@ -19,8 +19,6 @@ pub(super) struct ValueCluster {
     pub(super) called: OpId,
     /// Whether it is about nothing being there, and reads saw that.
     pub(super) shows_nothing: bool,
-    /// Whether another operation wrote the same, so that nobody can tell whose value was read.
-    pub(super) is_left_out: bool,
 }
 
 impl ValueCluster {
@@ -33,7 +31,6 @@ impl ValueCluster {
             last_call: call,
             called: op,
             shows_nothing: false,
-            is_left_out: false,
         }
     }
 
@@ -46,7 +43,6 @@ impl ValueCluster {
         last_call: 0,
         called: OpId(0),
         shows_nothing: false,
-        is_left_out: false,
     };
 
     pub(super) const fn is_forward(&self) -> bool {
@@ -72,14 +68,13 @@ pub(super) fn conflict(
     forward: &mut Vec<ValueCluster>,
 ) -> Option<(ValueCluster, ValueCluster)> {
     forward.clear();
-    forward.extend(clusters.iter().filter(|cluster| cluster.is_forward() && !cluster.is_left_out));
+    forward.extend(clusters.iter().filter(|cluster| cluster.is_forward()));
     forward.sort_unstable_by_key(|cluster| cluster.first_return);
     let overlap = forward.windows(2).find(|pair| pair[1].first_return < pair[0].last_call);
     if let Some(pair) = overlap {
         return Some((pair[0], pair[1]));
     }
-    let backward =
-        clusters[1..].iter().filter(|cluster| !cluster.is_forward() && !cluster.is_left_out);
+    let backward = clusters[1..].iter().filter(|cluster| !cluster.is_forward());
     backward.into_iter().find_map(|inner| {
         let after = forward.partition_point(|outer| outer.first_return < inner.last_call);
         let outer = forward[..after].last()?;

@@ -13,10 +13,9 @@
 //! that nothing is there. A read of nothing belongs to the delete that its answer tells
 //! (`Expects::Absent`), or to the beginning where nothing was ever removed.
 //!
-//! What cannot be told is left out: reads of nothing among several removals, values that were read
-//! and that several operations wrote, or a compare-and-set, with all that read them. What is left
-//! of a linearizable history is linearizable, so a contradiction is final then, and nothing else
-//! is.
+//! What cannot be told is left out: reads of nothing among several removals, reads of what several
+//! operations wrote, and compare-and-sets with all that read what they wrote. What is left of a
+//! linearizable history is linearizable, so a contradiction is final then, and nothing else is.
 
 use crate::id::OpId;
 
@@ -184,7 +183,6 @@ impl Zones {
         for OnKey { op, operation, step } in part {
             let place = self.clusters.len() as u32;
             let is_told = step.expects == Expects::Anything;
-            let mut is_left_out = false;
             match step.change {
                 Update::Nothing => continue,
                 Update::Append(_) => return false,
@@ -200,20 +198,15 @@ impl Zones {
                         return false;
                     }
                     let of_symbol = &mut self.of_symbol[symbol as usize];
-                    is_left_out = *of_symbol != 0;
-                    let other = of_symbol.checked_sub(1).filter(|other| *other != UNTOLD);
-                    *of_symbol = if is_left_out || !is_told { UNTOLD } else { place } + 1;
-                    if let Some(other) = other {
-                        self.clusters[other as usize].is_left_out = true;
-                    }
+                    let is_alone = *of_symbol == 0 && is_told;
+                    *of_symbol = if is_alone { place } else { UNTOLD } + 1;
                     if !is_told {
                         continue;
                     }
                 }
             }
             let (call, ret) = span(operation, until);
-            let cluster = ValueCluster::written_by(op, call, ret);
-            self.clusters.push(ValueCluster { is_left_out, ..cluster });
+            self.clusters.push(ValueCluster::written_by(op, call, ret));
         }
         true
     }
@@ -294,10 +287,6 @@ impl Zones {
                 (cluster.last_call, cluster.called) = (call, op);
             }
             cluster.shows_nothing |= is_of_nothing;
-        }
-        if !self.is_untold {
-            // Nobody read what several operations wrote.
-            self.clusters.iter_mut().for_each(|cluster| cluster.is_left_out = false);
         }
         // Of the reads of nothing it is not known what they saw, unless nothing was ever removed.
         let rests_on_nothing = |a: &ValueCluster, b: &ValueCluster| {
