@@ -439,6 +439,67 @@ mod tests {
         assert!(story.witness(Linearizability).operations.len() <= 4);
     }
 
+    #[test]
+    fn an_append_that_was_known_already_changes_nothing() {
+        let mut story = Story::new(3);
+        story.append("c1", "log", "a").at(1).ok(2).version(5);
+        story.append("c2", "log", "a").at(3).ok(4).version(5);
+        story.get("c3", "log", ("a", 5)).finds_list(&[0]).at(5).ok(6);
+        story.assert_valid(Linearizability);
+    }
+
+    /// A read of several replicas shows the last element of a list alone.
+    #[test]
+    fn the_last_element_stands_for_the_list_that_ends_with_it() {
+        let mut story = Story::new(3);
+        story.append("c1", "log", "a").at(1).ok(2).version(5);
+        story.append("c1", "log", "b").at(3).ok(4).version(6);
+        story.get("c2", "log", ("b", 6)).at(5).ok(6);
+        story.assert_valid(Linearizability);
+        story.get("c2", "log", ("a", 5)).at(7).ok(8);
+        assert!(story.witness(Linearizability).operations.len() <= 4);
+    }
+
+    #[test]
+    fn lists_that_disagree_say_about_which_element() {
+        let mut story = Story::new(3);
+        for (i, element) in ["a", "b", "c"].into_iter().enumerate() {
+            let at = 2 * i as u64;
+            story.append("c1", "log", element).at(at).ok(at + 1).version(5 + at as i64);
+        }
+        story.get("c2", "log", ("c", 9)).finds_list(&[0, 1, 2]).at(10).ok(11);
+        story.get("c2", "log", ("c", 9)).finds_list(&[1, 0, 2]).at(12).ok(13);
+        is_broken_by(
+            &story,
+            "get log by c2 (which found [a, b, c]) at 0.011000000 s and get log by c2 (which found \
+             [b, a, c]) at 0.013000000 s disagree about what came before the element of append b to \
+             log by c1",
+            &[1, 3, 4],
+        );
+    }
+
+    /// What versions and tombstones tell settles most runs without a search.
+    #[test]
+    fn what_versions_tell_is_passed_on() {
+        let without_search = |story: &Story| {
+            story.evidence(|evidence| {
+                let operations = translate(&Facts::of(evidence), ValuesBy::Writer);
+                room::check(&operations, 0) == Judgement::Linearizable
+            })
+        };
+        let mut story = two_puts();
+        story.put("c2", "river", "Rhine").at(5).ok(6).version(9);
+        story.read_all("c3", &[("city", "Oslo", 8), ("river", "Rhine", 9)]).at(7).ok(8);
+        assert!(without_search(&story));
+        // Two leaders: versions are in no order, but the tombstone is known.
+        let mut story = Story::new(3);
+        story.put("c1", "city", "Rome").at(1).ok(2).version(9);
+        story.delete("c1", "city").at(3).ok(4).version(5);
+        story.delete("c1", "city").at(5).ok(6).version(4);
+        story.miss("c2", "city").tombstone(4).at(7).ok(8);
+        assert!(without_search(&story));
+    }
+
     /// The value is that of a refused write, and another wrote the same text.
     #[test]
     fn nor_a_refused_write_from_one_that_happened() {

@@ -10,8 +10,8 @@ use super::split::Split;
 use super::testing::{Draws, Recipe, history, is_order};
 use super::zones::{ZoneVerdict, Zones};
 use super::{
-    Answered, Asked, Content, Judgement, Operation, Operations, Others, Step, Update, Why, check,
-    order,
+    Answered, Asked, Content, Expects, Judgement, Operation, Operations, Others, Step, Update, Why,
+    check, order,
 };
 
 /// How many random histories each test takes. `HISTORIES` asks for another number.
@@ -419,6 +419,31 @@ fn a_configuration_is_entered_once() {
     }));
     assert!(matches!(check(&of(&lines), 200_000), Judgement::Contradictory(_)));
     assert_eq!(check(&of(&lines[..17]), 200_000), Judgement::Linearizable);
+}
+
+/// A read of the whole store shows that one key's list began after the other key's append had
+/// returned, and does not show that one.
+#[test]
+fn an_append_that_no_read_shows_may_come_too_early_for_another_key() {
+    let mut operations = Operations::new(Content::ABSENT);
+    let read = operations.call(0, 0);
+    let append = |key, symbol| Step::write(KeyId(key), Update::Append(Content::of(symbol)));
+    let early = operations.call(1, 1);
+    operations.answer(early, 3, [append(0, 4)], Others::Untouched);
+    let late = operations.call(2, 4);
+    operations.answer(late, OPEN, [append(1, 5)], Others::Untouched);
+    let shows = Step::read(KeyId(1), Expects::Holds(Content::of(5)));
+    operations.answer(read, 6, [shows], Others::SeenAbsent);
+    assert!(!is_linearizable(&operations));
+    assert!(matches!(check(&operations, 1_000), Judgement::Contradictory(_)));
+}
+
+/// Forty writes of unknown outcome and of values that nobody saw, and a lost compare-and-set.
+#[test]
+fn writes_that_nobody_saw_cost_nothing() {
+    let mut lines: Vec<Line> = (0..40).map(|i| write(100 + i, i, OPEN)).collect();
+    lines.extend([write(1, 40, 41), cas(1, 2, 42, 43), cas(1, 3, 44, 45)]);
+    assert!(matches!(check(&of(&lines), 1_000), Judgement::Contradictory(_)));
 }
 
 #[test]

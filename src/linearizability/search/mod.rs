@@ -58,7 +58,7 @@ enum Undoable {
     /// An event was passed: a call.
     Called { op: u32 },
     /// An event was passed: a return.
-    Returned { op: u32 },
+    Returned,
 }
 
 /// Which operation to try next.
@@ -85,7 +85,7 @@ struct DepthFirst<'a> {
     state: u64,
     /// By operation, whether it has taken effect.
     effective: Vec<bool>,
-    /// Of the operations under way that have taken effect.
+    /// Of the operations that have taken effect. Those that have returned all have, at one event.
     effects: u64,
     /// By kind: how many have been called and how many have taken effect.
     called: Vec<u32>,
@@ -199,8 +199,7 @@ impl<'a> DepthFirst<'a> {
                 if !self.effective[op as usize] {
                     return Some(op);
                 }
-                self.effects ^= of_op(op);
-                self.done.push(Undoable::Returned { op });
+                self.done.push(Undoable::Returned);
             } else if local.ret == Operation::OPEN {
                 self.called[local.kind as usize] += 1;
                 self.done.push(Undoable::Called { op });
@@ -332,10 +331,7 @@ impl<'a> DepthFirst<'a> {
                     self.effects ^= of_op(op);
                 }
                 Some(Undoable::EffectOfKind { kind, .. }) => self.used[kind as usize] -= 1,
-                Some(Undoable::Returned { op }) => {
-                    self.event -= 1;
-                    self.effects ^= of_op(op);
-                }
+                Some(Undoable::Returned) => self.event -= 1,
                 Some(Undoable::Called { op }) => {
                     self.event -= 1;
                     let local = &self.problem.list[op as usize];
@@ -399,7 +395,7 @@ impl<'a> DepthFirst<'a> {
                 let (_, op) = of_kind[kind as usize].pop().expect("used after its call");
                 Some((place(event), op))
             }
-            Undoable::Held { .. } | Undoable::Called { .. } | Undoable::Returned { .. } => None,
+            Undoable::Held { .. } | Undoable::Called { .. } | Undoable::Returned => None,
         });
         effects.collect()
     }
