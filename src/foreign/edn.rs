@@ -43,8 +43,8 @@ pub(super) struct EdnReader {
     /// Whether values are `[key value]`; `None` before the first invocation.
     keyed: Option<bool>,
     /// The collection that is open: what closes it, and the line of its bracket.
-    collection: Option<(u8, u32)>,
-    forms: Vec<Form>,
+    pub(super) collection: Option<(u8, u32)>,
+    pub(super) forms: Vec<Form>,
     open: Vec<usize>,
     scratch: Vec<u8>,
 }
@@ -64,7 +64,7 @@ pub(super) struct Fields {
 }
 
 /// What comes next in the text.
-enum Upcoming {
+pub(super) enum Upcoming {
     Event(Fields),
     /// A bracket around several events.
     Open(u8),
@@ -140,7 +140,11 @@ impl EdnReader {
     }
 
     /// What comes next: where it begins, what it is and where it ends.
-    fn next(&mut self, rest: &[u8], is_last: bool) -> (usize, Result<(Upcoming, usize), Halt>) {
+    pub(super) fn next(
+        &mut self,
+        rest: &[u8],
+        is_last: bool,
+    ) -> (usize, Result<(Upcoming, usize), Halt>) {
         let mut lexer = Lexer::new(rest, is_last, std::mem::take(&mut self.open));
         let mut start = 0;
         let next = lexer.blanks().and_then(|byte| {
@@ -150,7 +154,7 @@ impl EdnReader {
             self.event(&mut lexer, byte)
         });
         let next = match next {
-            Err(Halt::More) if is_last => Ok(Upcoming::Truncated(lexer.truncated(start))),
+            Err(Halt::More) if is_last => Ok(Upcoming::Truncated(lexer.truncated(start, "file"))),
             other => other,
         };
         let end = lexer.at;
@@ -187,11 +191,20 @@ impl EdnReader {
                 }
                 None => Err(lexer.unbalanced()),
             },
-            b'#' if !lexer.is_next(1, b'{')? => {
-                lexer.atom()?;
+            b'#' if !lexer.is_next(1, b'{')? && !lexer.is_next(1, b'#')? => {
+                lexer.open_here()?;
+                if lexer.atom()?.len() == 1 {
+                    let at = lexer.at - 1..lexer.at;
+                    let title = "`#` is no tag";
+                    return Err(Complaint::new(at, title, "expected a name behind this").into());
+                }
+                match lexer.blanks()?.ok_or(Halt::More)? {
+                    b']' | b')' | b'}' => return Err(lexer.unbalanced()),
+                    _ => lexer.open.pop(),
+                };
                 Ok(Upcoming::Tag)
             }
-            b':' | b'0'..=b'9' => self.tuple(lexer, None).map(Upcoming::Event),
+            b':' | b'0'..=b'9' => self.line(lexer).map(Upcoming::Event),
             _ => {
                 let at = lexer.at;
                 lexer.skip()?;
@@ -214,21 +227,28 @@ impl EdnReader {
             }
             let key = piece(lexer)?;
             let index = self.forms.len();
-            match &lexer.text[key] {
-                b":process" => fields.process = Some(piece(lexer)?),
-                b":type" => fields.happened = Some(piece(lexer)?),
-                b":f" => fields.function = Some(piece(lexer)?),
-                b":time" => fields.time = Some(piece(lexer)?),
-                b":version" => fields.version = Some(piece(lexer)?),
+            let is_twice = match &lexer.text[key.clone()] {
+                b":process" => fields.process.replace(piece(lexer)?).is_some(),
+                b":type" => fields.happened.replace(piece(lexer)?).is_some(),
+                b":f" => fields.function.replace(piece(lexer)?).is_some(),
+                b":time" => fields.time.replace(piece(lexer)?).is_some(),
+                b":version" => fields.version.replace(piece(lexer)?).is_some(),
                 b":value" => {
                     lexer.form(&mut self.forms)?;
-                    fields.value = Some(index);
+                    fields.value.replace(index).is_some()
                 }
                 b":key" => {
                     lexer.form(&mut self.forms)?;
-                    fields.key = Some(index);
+                    fields.key.replace(index).is_some()
                 }
-                _ => lexer.skip()?,
+                _ => {
+                    lexer.skip()?;
+                    false
+                }
+            };
+            if is_twice {
+                let title = "this operation has a key twice";
+                return Err(Complaint::new(key, title, "expected each key once").into());
             }
         }
         lexer.open.pop();
@@ -236,44 +256,48 @@ impl EdnReader {
         Ok(fields)
     }
 
-    /// A tuple without brackets.
+    /// A tuple on a line of its own.
     pub(super) fn line(&mut self, lexer: &mut Lexer<'_>) -> Result<Fields, Halt> {
         self.forms.clear();
-        self.tuple(lexer, None)
+        lexer.line(|line| self.tuple(line, None))
     }
 
-    /// A tuple of an event, behind its bracket; without one it ends with the line.
+    /// A tuple of an event, behind its bracket; without one it ends with the text.
     fn tuple(&mut self, lexer: &mut Lexer<'_>, closing: Option<u8>) -> Result<Fields, Halt> {
         let process = Some(piece(lexer)?);
-        let happened = Some(piece(lexer)?);
-        let function = Some(piece(lexer)?);
+        let happened = piece(lexer)?;
+        // Behind the value Jepsen logs why.
+        let has_reason = matches!(bare(&lexer.text[happened.clone()]), b"fail" | b"info");
+        let (happened, function) = (Some(happened), Some(piece(lexer)?));
         let mut fields = Fields { process, happened, function, ..Fields::default() };
-        let Some(closing) = closing else {
-            while matches!(lexer.peek(), Some(b' ' | b'\t' | b',')) {
-                lexer.at += 1;
-            }
-            match lexer.peek() {
-                // Asks for more of the text, if there is more.
-                None => _ = lexer.blanks()?,
-                Some(b'\n' | b'\r' | b';') => {}
-                Some(_) => {
+        loop {
+            match (lexer.blanks()?, closing) {
+                (None, None) => return Ok(fields),
+                (None, Some(_)) => return Err(Halt::More),
+                (byte, Some(_)) if byte == closing => {
+                    lexer.open.pop();
+                    lexer.at += 1;
+                    return Ok(fields);
+                }
+                (Some(_), _) if fields.value.is_none() => {
                     lexer.form(&mut self.forms)?;
                     fields.value = Some(0);
                 }
-            }
-            return Ok(fields);
-        };
-        while lexer.blanks()?.ok_or(Halt::More)? != closing {
-            if fields.value.is_none() {
-                lexer.form(&mut self.forms)?;
-                fields.value = Some(0);
-            } else {
-                lexer.skip()?;
+                (Some(_), None) if has_reason => return Ok(fields),
+                (Some(_), _) => {
+                    let start = lexer.at;
+                    lexer.skip()?;
+                    if !has_reason {
+                        let end = closing.map_or("the end of the line".to_owned(), |closing| {
+                            format!("`{}`", closing as char)
+                        });
+                        let title = "an operation has one value";
+                        let label = format!("expected {end}");
+                        return Err(Complaint::new(start..lexer.at, title, label).into());
+                    }
+                }
             }
         }
-        lexer.open.pop();
-        lexer.at += 1;
-        Ok(fields)
     }
 
     /// Notes the event of `fields`, which begins at `start` in line `line`.
@@ -533,7 +557,7 @@ fn ranking(text: &[u8]) -> Option<Version> {
 }
 
 /// A keyword without its colon.
-fn bare(text: &[u8]) -> &[u8] {
+pub(super) fn bare(text: &[u8]) -> &[u8] {
     text.strip_prefix(b":").unwrap_or(text)
 }
 

@@ -187,14 +187,13 @@ fn note(line: &[u8], number: u32, recorder: &mut Recorder) -> Result<(), Box<Com
     let f = event.f.0.as_bytes();
     let asked = ClientFunction::by_name(f, &mut Some(Model::Kv))
         .map_err(|unknown| unknown.complaint(f, asked_at.clone()))?;
-    let wants_key = matches!(
-        asked,
-        ClientFunction::Read
-            | ClientFunction::Write
-            | ClientFunction::Cas
-            | ClientFunction::Append
-            | ClientFunction::Delete
-    );
+    if asked == ClientFunction::Cas {
+        let label = "expected a function of our own clients";
+        let known = ["put", "get", "delete", "list", "read-all", "clear", "append"];
+        return Err(Complaint::new(asked_at, "`cas` is no function of this format", label)
+            .suggest(&event.f.0, &known));
+    }
+    let wants_key = asked.is_on_one_key();
     let key = event.key.as_ref().map(|key| recorder.keys.intern(key.0.as_bytes()));
     if wants_key && key.is_none() {
         let title = format!("this `{}` has no `key`", event.f.0);

@@ -8,6 +8,7 @@ use crate::linearizability::{Asked, Content, Model, Operation, Operations};
 use crate::named::Named;
 
 use super::mistake::Complaint;
+use super::settings::HistoryFormat;
 use super::symbols::SymbolTable;
 
 /// What a client asked.
@@ -188,6 +189,8 @@ pub struct Recorded {
     pub operations: Operations,
     /// What the history was read as.
     pub model: Model,
+    /// The format that it was read in.
+    pub format: HistoryFormat,
     pub(super) ops: Vec<RecordedOp>,
     pub(super) has_keys: bool,
     pub(super) processes: SymbolTable,
