@@ -316,9 +316,9 @@ impl EdnReader {
         let process_at = fields.process.clone().ok_or_else(|| missing(":process"))?;
         let happened_at = fields.happened.clone().ok_or_else(|| missing(":type"))?;
         let process = &text[process_at.clone()];
-        let happened = happened(text, &happened_at)?;
+        let happened = Happened::by_name(bare(&text[happened_at.clone()]), &happened_at)?;
         if matches!(process, b":nemesis" | b"nemesis" | b"\"nemesis\"") {
-            return note_nemesis(recorder, happened, happened_at);
+            return recorder.note_nemesis(happened, happened_at);
         }
         if !process.iter().all(u8::is_ascii_digit) {
             let found = String::from_utf8_lossy(process);
@@ -329,7 +329,8 @@ impl EdnReader {
         if self.model.is_none() && self.names_key_twice(text, fields) {
             self.model = Some(Model::Kv);
         }
-        let asked = asked(text, &asked_at, &mut self.model)?;
+        let word = bare(&text[asked_at.clone()]);
+        let asked = ClientFunction::by_name(word, &asked_at, &mut self.model)?;
         let happened = match (happened, asked) {
             (Happened::Fail, ClientFunction::Cas) if self.dialect == Dialect::LogLine => {
                 Happened::Refused
@@ -425,9 +426,7 @@ impl EdnValues<'_> {
         let text = self.text;
         let at = value.map_or_else(|| event.asked_at.clone(), |value| value[0].at());
         let wrong = |expected: &str| {
-            let word = String::from_utf8_lossy(&text[event.asked_at.clone()]);
-            let title = format!("the value of `{word}` has the wrong shape");
-            Complaint::new(at.clone(), title, format!("expected {expected}"))
+            Complaint::wrong_shape(at.clone(), &text[event.asked_at.clone()], expected)
         };
         let is_answer = event.happened == Happened::Ok;
         let kind = value.map_or(FormKind::Nil, |value| value[0].kind);
@@ -559,39 +558,4 @@ fn ranking(text: &[u8]) -> Option<Version> {
 /// A keyword without its colon.
 pub(super) fn bare(text: &[u8]) -> &[u8] {
     text.strip_prefix(b":").unwrap_or(text)
-}
-
-/// The type of an event.
-pub(super) fn happened(text: &[u8], at: &Range<usize>) -> Result<Happened, Box<Complaint>> {
-    let word = bare(&text[at.clone()]);
-    Happened::by_name(word).ok_or_else(|| {
-        let word = String::from_utf8_lossy(word);
-        let title = format!("`{word}` is no type of an event");
-        let label = "expected `:invoke`, `:ok`, `:fail` or `:info`";
-        Complaint::new(at.clone(), title, label).suggest(&word, &Happened::WORDS)
-    })
-}
-
-/// The function of an event, which decides the model where none was chosen.
-pub(super) fn asked(
-    text: &[u8],
-    at: &Range<usize>,
-    model: &mut Option<Model>,
-) -> Result<ClientFunction, Box<Complaint>> {
-    let word = bare(&text[at.clone()]);
-    ClientFunction::by_name(word, model).map_err(|unknown| unknown.complaint(word, at.clone()))
-}
-
-/// Notes an event of the nemesis.
-pub(super) fn note_nemesis(
-    recorder: &mut Recorder,
-    happened: Happened,
-    at: Range<usize>,
-) -> Result<(), Box<Complaint>> {
-    if happened != Happened::Info {
-        let title = "the nemesis is no client: it neither invokes nor completes";
-        return Err(Complaint::new(at, title, "expected `info`"));
-    }
-    recorder.nemesis += 1;
-    Ok(())
 }

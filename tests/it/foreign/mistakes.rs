@@ -50,7 +50,7 @@ const SHOWN: &[(&str, &str)] = &[
  --> history:1:20
   |
 1 | {:process 0, :type :invoked, :f :read}
-  |                    ^^^^^^^^ expected `:invoke`, `:ok`, `:fail` or `:info`
+  |                    ^^^^^^^^ expected `invoke`, `ok`, `fail` or `info`
   |
   = help: did you mean `invoke`?",
     ),
