@@ -1,11 +1,12 @@
 //! `check`: whether recorded histories are linearizable.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::cli::args::CheckArgs;
+use crate::cli::folder::files_beneath;
 use crate::cli::trouble::Trouble;
 use crate::cli::{Environment, Exit};
 use crate::foreign::{self, ReadAs};
@@ -92,9 +93,7 @@ fn histories(path: &Path) -> Result<Vec<PathBuf>, Trouble> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let mut files = Vec::new();
-    find(path, &mut files)?;
-    files.sort();
+    let files = files_beneath(path, is_history)?;
     if files.is_empty() {
         let message = format!(
             "no histories in {}\n  help: a history ends in .edn, .jsonl, .log or .txt and begins \
@@ -106,23 +105,14 @@ fn histories(path: &Path) -> Result<Vec<PathBuf>, Trouble> {
     Ok(files)
 }
 
-/// Finds the histories in `dir` and beneath it. Links to folders are not followed: they may form
-/// cycles.
-fn find(dir: &Path, files: &mut Vec<PathBuf>) -> Result<(), Trouble> {
-    for entry in fs::read_dir(dir).map_err(Trouble::cannot("read", dir))? {
-        let entry = entry.map_err(Trouble::cannot("read", dir))?;
-        let path = entry.path();
-        if entry.file_type().map_err(Trouble::cannot("read", &path))?.is_dir() {
-            find(&path, files)?;
-        } else if path.extension().is_some_and(|end| ENDINGS.iter().any(|known| end == *known)) {
-            let mut first = Vec::new();
-            let file = File::open(&path).map_err(Trouble::cannot("read", &path))?;
-            let read = file.take(foreign::FIRST as u64).read_to_end(&mut first);
-            read.map_err(Trouble::cannot("read", &path))?;
-            if foreign::is_history(&first) {
-                files.push(path);
-            }
-        }
+/// Whether a file is named like a history and begins like one.
+fn is_history(path: &Path) -> Result<bool, Trouble> {
+    if !path.extension().is_some_and(|end| ENDINGS.iter().any(|known| end == *known)) {
+        return Ok(false);
     }
-    Ok(())
+    let mut first = Vec::new();
+    let file = File::open(path).map_err(Trouble::cannot("read", path))?;
+    let read = file.take(foreign::FIRST as u64).read_to_end(&mut first);
+    read.map_err(Trouble::cannot("read", path))?;
+    Ok(foreign::is_history(&first))
 }

@@ -1,11 +1,11 @@
 //! `list`: the scenarios of a folder with their titles and what they expect.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
 use crate::cli::args::ListArgs;
+use crate::cli::folder::files_beneath;
 use crate::cli::names::scenario_name;
 use crate::cli::trouble::Trouble;
 use crate::cli::{Environment, Exit};
@@ -17,9 +17,8 @@ use crate::scenario::{Diagnostics, Scenario};
 /// Shows every scenario of the folder. One that does not load is shown as such, and the exit status
 /// is [`Exit::Usage`].
 pub(super) fn run(args: &ListArgs, env: &mut Environment<'_>) -> Result<Exit, Trouble> {
-    let mut files = Vec::new();
-    find(&args.dir, &mut files)?;
-    files.sort();
+    let is_scenario = |path: &Path| Ok(path.extension().is_some_and(|end| end == "toml"));
+    let files = files_beneath(&args.dir, is_scenario)?;
     let mut exit = Exit::Pass;
     let mut documents = Vec::new();
     for file in &files {
@@ -43,21 +42,6 @@ pub(super) fn run(args: &ListArgs, env: &mut Environment<'_>) -> Result<Exit, Tr
         env.console.err(&format!("no scenario files (*.toml) in {}\n", args.dir.display()));
     }
     Ok(exit)
-}
-
-/// Finds every `.toml` file in `dir` and beneath it. Links to folders are not followed: they may
-/// form cycles.
-fn find(dir: &Path, files: &mut Vec<PathBuf>) -> Result<(), Trouble> {
-    for entry in fs::read_dir(dir).map_err(Trouble::cannot("read", dir))? {
-        let entry = entry.map_err(Trouble::cannot("read", dir))?;
-        let path = entry.path();
-        if entry.file_type().map_err(Trouble::cannot("read", &path))?.is_dir() {
-            find(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "toml") {
-            files.push(path);
-        }
-    }
-    Ok(())
 }
 
 fn entry(file: &Path, loaded: &Result<Scenario, Diagnostics>) -> String {

@@ -26,6 +26,7 @@ mod console;
 mod diff;
 mod exit;
 mod explain;
+mod folder;
 mod fuzz;
 mod jobs;
 mod list;

@@ -1,6 +1,10 @@
 //! The format of a history, from its first bytes.
 
-use super::log_line::MARK;
+use std::ops::Range;
+
+use super::edn::{Dialect, EdnReader, Upcoming, bare};
+use super::forms::{FormKind, closing};
+use super::log_line::{MARK, event_at};
 use super::settings::HistoryFormat;
 
 /// How many bytes are looked at.
@@ -10,60 +14,76 @@ pub const FIRST: usize = 256 * 1024;
 pub(super) fn detect(text: &[u8]) -> Option<HistoryFormat> {
     let text = &text[..text.len().min(FIRST)];
     let start = significant(text);
-    match start.first()? {
-        b'{' => match significant(&start[1..]).first()? {
-            b'"' => {
-                let line = start.split(|byte| *byte == b'\n').next()?;
-                let is_event = has(line, b"\"event\"") && has(line, b"\"process\"");
-                is_event.then_some(HistoryFormat::Jsonl)
-            }
-            b':' => of_maps(start),
-            _ => None,
-        },
-        b'[' | b'(' => match significant(&start[1..]).first() {
-            Some(b'{') => of_maps(start).map(|_| HistoryFormat::Edn),
-            Some(b'[' | b'(' | b'#' | b']' | b')' | b'0'..=b'9' | b':') => Some(HistoryFormat::Edn),
-            Some(_) => None,
-            None => Some(HistoryFormat::Edn),
-        },
-        b'0'..=b'9' if has_tuple(start) => Some(HistoryFormat::Edn),
-        b':' if start.starts_with(b":nemesis") => Some(HistoryFormat::Edn),
-        b'#' if has(start, b":process") => Some(HistoryFormat::Edn),
+    let is_list = matches!(start.first()?, b'[' | b'(');
+    let inside = if is_list { significant(&start[1..]) } else { start };
+    if start[0] == b'{' && significant(&start[1..]).starts_with(b"\"") {
+        let line = start.split(|byte| *byte == b'\n').next()?;
+        let is_event = has(line, b"\"event\"") && has(line, b"\"process\"");
+        return is_event.then_some(HistoryFormat::Jsonl);
+    }
+    if let Some(b'{' | b'#') = inside.first()
+        && let Some(format) = of_maps(start)
+    {
+        return Some(format);
+    }
+    let is_logged = text.split(|byte| *byte == b'\n').any(|line| event_at(line).is_some());
+    match inside.first() {
+        _ if is_logged && start[0] != b'{' => Some(HistoryFormat::LogLine),
+        None | Some(b'[' | b'(' | b']' | b')' | b'0'..=b'9' | b':') if is_list => {
+            Some(HistoryFormat::Edn)
+        }
+        Some(b'0'..=b'9') if has_tuple(start) => Some(HistoryFormat::Edn),
+        Some(b':') if start.starts_with(b":nemesis") => Some(HistoryFormat::Edn),
+        Some(b'{') => None,
         _ => has(text, MARK).then_some(HistoryFormat::LogLine),
     }
 }
 
-/// Of EDN that begins with a map.
+/// Of EDN whose events are maps. They are Porcupine's where functions of a map have keys and values
+/// that are strings: the first event of a client that has a value tells.
 fn of_maps(text: &[u8]) -> Option<HistoryFormat> {
-    let first = first_form(text);
-    if !has(first, b":process") && !has(first, b":type") {
-        return None;
-    }
-    let is_map = [&b":get"[..], b":put", b":append"].iter().any(|word| has(first, word));
-    // The EDN of other maps has times.
-    let is_porcupine = is_map && has(first, b":key \"") && !has(first, b":time");
-    Some(if is_porcupine { HistoryFormat::Porcupine } else { HistoryFormat::Edn })
-}
-
-/// The collection that the text begins with, or what there is of it.
-fn first_form(text: &[u8]) -> &[u8] {
-    let (mut depth, mut is_quoted, mut is_escaped) = (0_usize, false, false);
-    for (at, byte) in text.iter().enumerate() {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' => is_escaped = true,
-            b'"' => is_quoted = !is_quoted,
-            b'{' | b'[' | b'(' if !is_quoted => depth += 1,
-            b'}' | b']' | b')' if !is_quoted => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
-                    return &text[..=at];
-                }
+    let mut reader = EdnReader::new(Dialect::Jepsen, None);
+    let (mut at, mut so_far) = (0, None);
+    loop {
+        let rest = &text[at..];
+        let (_, Ok((next, end))) = reader.next(rest, false) else {
+            // The first event is too long or wrong.
+            let is_event = has(rest, b":process") || has(rest, b":type");
+            return so_far.or_else(|| is_event.then_some(HistoryFormat::Edn));
+        };
+        at += end;
+        let fields = match next {
+            Upcoming::Event(fields) => fields,
+            Upcoming::Open(byte) => {
+                reader.collection = Some((closing(byte), 1));
+                continue;
             }
-            _ => {}
+            Upcoming::Tag => continue,
+            Upcoming::Close | Upcoming::End | Upcoming::Truncated(_) => return so_far,
+        };
+        if fields.process.is_none() && fields.happened.is_none() {
+            return so_far;
+        }
+        let word = |at: Option<Range<usize>>| at.map_or(&b""[..], |at| bare(&rest[at]));
+        let kind = |index: Option<usize>| index.map(|index| reader.forms[index].kind);
+        if matches!(word(fields.process), b"nemesis" | b"\"nemesis\"") {
+            so_far = so_far.or(Some(HistoryFormat::Edn));
+            continue;
+        }
+        let function = word(fields.function);
+        let is_map = matches!(function, b"get" | b"put" | b"append" | b"delete");
+        // A get of Porcupine's finds a string.
+        let is_answer = word(fields.happened) == b"ok" && function == b"get";
+        so_far = match kind(fields.value) {
+            _ if !is_map || kind(fields.key) != Some(FormKind::Text) => Some(HistoryFormat::Edn),
+            Some(FormKind::Text) => Some(HistoryFormat::Porcupine),
+            Some(FormKind::Nil) | None if !is_answer => Some(HistoryFormat::Porcupine),
+            Some(_) | None => Some(HistoryFormat::Edn),
+        };
+        if so_far == Some(HistoryFormat::Edn) || kind(fields.value) == Some(FormKind::Text) {
+            return so_far;
         }
     }
-    text
 }
 
 /// Whether a number and a keyword stand at the start.

@@ -43,8 +43,8 @@ pub(super) struct EdnReader {
     /// Whether values are `[key value]`; `None` before the first invocation.
     keyed: Option<bool>,
     /// The collection that is open: what closes it, and the line of its bracket.
-    collection: Option<(u8, u32)>,
-    forms: Vec<Form>,
+    pub(super) collection: Option<(u8, u32)>,
+    pub(super) forms: Vec<Form>,
     open: Vec<usize>,
     scratch: Vec<u8>,
 }
@@ -64,7 +64,7 @@ pub(super) struct Fields {
 }
 
 /// What comes next in the text.
-enum Upcoming {
+pub(super) enum Upcoming {
     Event(Fields),
     /// A bracket around several events.
     Open(u8),
@@ -140,7 +140,11 @@ impl EdnReader {
     }
 
     /// What comes next: where it begins, what it is and where it ends.
-    fn next(&mut self, rest: &[u8], is_last: bool) -> (usize, Result<(Upcoming, usize), Halt>) {
+    pub(super) fn next(
+        &mut self,
+        rest: &[u8],
+        is_last: bool,
+    ) -> (usize, Result<(Upcoming, usize), Halt>) {
         let mut lexer = Lexer::new(rest, is_last, std::mem::take(&mut self.open));
         let mut start = 0;
         let next = lexer.blanks().and_then(|byte| {
@@ -150,7 +154,7 @@ impl EdnReader {
             self.event(&mut lexer, byte)
         });
         let next = match next {
-            Err(Halt::More) if is_last => Ok(Upcoming::Truncated(lexer.truncated(start))),
+            Err(Halt::More) if is_last => Ok(Upcoming::Truncated(lexer.truncated(start, "file"))),
             other => other,
         };
         let end = lexer.at;
@@ -187,11 +191,20 @@ impl EdnReader {
                 }
                 None => Err(lexer.unbalanced()),
             },
-            b'#' if !lexer.is_next(1, b'{')? => {
-                lexer.atom()?;
+            b'#' if !lexer.is_next(1, b'{')? && !lexer.is_next(1, b'#')? => {
+                lexer.open_here()?;
+                if lexer.atom()?.len() == 1 {
+                    let at = lexer.at - 1..lexer.at;
+                    let title = "`#` is no tag";
+                    return Err(Complaint::new(at, title, "expected a name behind this").into());
+                }
+                match lexer.blanks()?.ok_or(Halt::More)? {
+                    b']' | b')' | b'}' => return Err(lexer.unbalanced()),
+                    _ => lexer.open.pop(),
+                };
                 Ok(Upcoming::Tag)
             }
-            b':' | b'0'..=b'9' => self.tuple(lexer, None).map(Upcoming::Event),
+            b':' | b'0'..=b'9' => self.line(lexer).map(Upcoming::Event),
             _ => {
                 let at = lexer.at;
                 lexer.skip()?;
@@ -214,21 +227,28 @@ impl EdnReader {
             }
             let key = piece(lexer)?;
             let index = self.forms.len();
-            match &lexer.text[key] {
-                b":process" => fields.process = Some(piece(lexer)?),
-                b":type" => fields.happened = Some(piece(lexer)?),
-                b":f" => fields.function = Some(piece(lexer)?),
-                b":time" => fields.time = Some(piece(lexer)?),
-                b":version" => fields.version = Some(piece(lexer)?),
+            let is_twice = match &lexer.text[key.clone()] {
+                b":process" => fields.process.replace(piece(lexer)?).is_some(),
+                b":type" => fields.happened.replace(piece(lexer)?).is_some(),
+                b":f" => fields.function.replace(piece(lexer)?).is_some(),
+                b":time" => fields.time.replace(piece(lexer)?).is_some(),
+                b":version" => fields.version.replace(piece(lexer)?).is_some(),
                 b":value" => {
                     lexer.form(&mut self.forms)?;
-                    fields.value = Some(index);
+                    fields.value.replace(index).is_some()
                 }
                 b":key" => {
                     lexer.form(&mut self.forms)?;
-                    fields.key = Some(index);
+                    fields.key.replace(index).is_some()
                 }
-                _ => lexer.skip()?,
+                _ => {
+                    lexer.skip()?;
+                    false
+                }
+            };
+            if is_twice {
+                let title = "this operation has a key twice";
+                return Err(Complaint::new(key, title, "expected each key once").into());
             }
         }
         lexer.open.pop();
@@ -236,44 +256,48 @@ impl EdnReader {
         Ok(fields)
     }
 
-    /// A tuple without brackets.
+    /// A tuple on a line of its own.
     pub(super) fn line(&mut self, lexer: &mut Lexer<'_>) -> Result<Fields, Halt> {
         self.forms.clear();
-        self.tuple(lexer, None)
+        lexer.line(|line| self.tuple(line, None))
     }
 
-    /// A tuple of an event, behind its bracket; without one it ends with the line.
+    /// A tuple of an event, behind its bracket; without one it ends with the text.
     fn tuple(&mut self, lexer: &mut Lexer<'_>, closing: Option<u8>) -> Result<Fields, Halt> {
         let process = Some(piece(lexer)?);
-        let happened = Some(piece(lexer)?);
-        let function = Some(piece(lexer)?);
+        let happened = piece(lexer)?;
+        // Behind the value Jepsen logs why.
+        let has_reason = matches!(bare(&lexer.text[happened.clone()]), b"fail" | b"info");
+        let (happened, function) = (Some(happened), Some(piece(lexer)?));
         let mut fields = Fields { process, happened, function, ..Fields::default() };
-        let Some(closing) = closing else {
-            while matches!(lexer.peek(), Some(b' ' | b'\t' | b',')) {
-                lexer.at += 1;
-            }
-            match lexer.peek() {
-                // Asks for more of the text, if there is more.
-                None => _ = lexer.blanks()?,
-                Some(b'\n' | b'\r' | b';') => {}
-                Some(_) => {
+        loop {
+            match (lexer.blanks()?, closing) {
+                (None, None) => return Ok(fields),
+                (None, Some(_)) => return Err(Halt::More),
+                (byte, Some(_)) if byte == closing => {
+                    lexer.open.pop();
+                    lexer.at += 1;
+                    return Ok(fields);
+                }
+                (Some(_), _) if fields.value.is_none() => {
                     lexer.form(&mut self.forms)?;
                     fields.value = Some(0);
                 }
-            }
-            return Ok(fields);
-        };
-        while lexer.blanks()?.ok_or(Halt::More)? != closing {
-            if fields.value.is_none() {
-                lexer.form(&mut self.forms)?;
-                fields.value = Some(0);
-            } else {
-                lexer.skip()?;
+                (Some(_), None) if has_reason => return Ok(fields),
+                (Some(_), _) => {
+                    let start = lexer.at;
+                    lexer.skip()?;
+                    if !has_reason {
+                        let end = closing.map_or("the end of the line".to_owned(), |closing| {
+                            format!("`{}`", closing as char)
+                        });
+                        let title = "an operation has one value";
+                        let label = format!("expected {end}");
+                        return Err(Complaint::new(start..lexer.at, title, label).into());
+                    }
+                }
             }
         }
-        lexer.open.pop();
-        lexer.at += 1;
-        Ok(fields)
     }
 
     /// Notes the event of `fields`, which begins at `start` in line `line`.
@@ -292,9 +316,9 @@ impl EdnReader {
         let process_at = fields.process.clone().ok_or_else(|| missing(":process"))?;
         let happened_at = fields.happened.clone().ok_or_else(|| missing(":type"))?;
         let process = &text[process_at.clone()];
-        let happened = happened(text, &happened_at)?;
+        let happened = Happened::by_name(bare(&text[happened_at.clone()]), &happened_at)?;
         if matches!(process, b":nemesis" | b"nemesis" | b"\"nemesis\"") {
-            return note_nemesis(recorder, happened, happened_at);
+            return recorder.note_nemesis(happened, happened_at);
         }
         if !process.iter().all(u8::is_ascii_digit) {
             let found = String::from_utf8_lossy(process);
@@ -305,7 +329,8 @@ impl EdnReader {
         if self.model.is_none() && self.names_key_twice(text, fields) {
             self.model = Some(Model::Kv);
         }
-        let asked = asked(text, &asked_at, &mut self.model)?;
+        let word = bare(&text[asked_at.clone()]);
+        let asked = ClientFunction::by_name(word, &asked_at, &mut self.model)?;
         let happened = match (happened, asked) {
             (Happened::Fail, ClientFunction::Cas) if self.dialect == Dialect::LogLine => {
                 Happened::Refused
@@ -401,9 +426,7 @@ impl EdnValues<'_> {
         let text = self.text;
         let at = value.map_or_else(|| event.asked_at.clone(), |value| value[0].at());
         let wrong = |expected: &str| {
-            let word = String::from_utf8_lossy(&text[event.asked_at.clone()]);
-            let title = format!("the value of `{word}` has the wrong shape");
-            Complaint::new(at.clone(), title, format!("expected {expected}"))
+            Complaint::wrong_shape(at.clone(), &text[event.asked_at.clone()], expected)
         };
         let is_answer = event.happened == Happened::Ok;
         let kind = value.map_or(FormKind::Nil, |value| value[0].kind);
@@ -533,41 +556,6 @@ fn ranking(text: &[u8]) -> Option<Version> {
 }
 
 /// A keyword without its colon.
-fn bare(text: &[u8]) -> &[u8] {
+pub(super) fn bare(text: &[u8]) -> &[u8] {
     text.strip_prefix(b":").unwrap_or(text)
-}
-
-/// The type of an event.
-pub(super) fn happened(text: &[u8], at: &Range<usize>) -> Result<Happened, Box<Complaint>> {
-    let word = bare(&text[at.clone()]);
-    Happened::by_name(word).ok_or_else(|| {
-        let word = String::from_utf8_lossy(word);
-        let title = format!("`{word}` is no type of an event");
-        let label = "expected `:invoke`, `:ok`, `:fail` or `:info`";
-        Complaint::new(at.clone(), title, label).suggest(&word, &Happened::WORDS)
-    })
-}
-
-/// The function of an event, which decides the model where none was chosen.
-pub(super) fn asked(
-    text: &[u8],
-    at: &Range<usize>,
-    model: &mut Option<Model>,
-) -> Result<ClientFunction, Box<Complaint>> {
-    let word = bare(&text[at.clone()]);
-    ClientFunction::by_name(word, model).map_err(|unknown| unknown.complaint(word, at.clone()))
-}
-
-/// Notes an event of the nemesis.
-pub(super) fn note_nemesis(
-    recorder: &mut Recorder,
-    happened: Happened,
-    at: Range<usize>,
-) -> Result<(), Box<Complaint>> {
-    if happened != Happened::Info {
-        let title = "the nemesis is no client: it neither invokes nor completes";
-        return Err(Complaint::new(at, title, "expected `info`"));
-    }
-    recorder.nemesis += 1;
-    Ok(())
 }

@@ -203,7 +203,7 @@ impl<'t> Lexer<'t> {
     }
 
     fn walk(&mut self, mut forms: Option<&mut Vec<Form>>) -> Result<(), Halt> {
-        let Some(byte) = self.blanks()? else { return Err(Halt::More) };
+        let byte = self.blanks()?.ok_or(Halt::More)?;
         let index = forms.as_ref().map_or(0, |forms| forms.len());
         let put = |forms: &mut Option<&mut Vec<Form>>, kind, at: Range<usize>| {
             if let Some(forms) = forms {
@@ -256,16 +256,19 @@ impl<'t> Lexer<'t> {
 
     /// What is between the bracket here and the one that closes it.
     fn inside(&mut self, mut forms: Option<&mut Vec<Form>>) -> Result<(), Halt> {
+        let is_map = self.text[self.at] == b'{' && !self.text[..self.at].ends_with(b"#");
         self.open_here()?;
         let closing = closing(self.text[self.at]);
         self.at += 1;
+        let mut count = 0_usize;
         loop {
-            match self.blanks()? {
-                Some(byte) if byte == closing => break,
-                Some(b']' | b')' | b'}') => return Err(self.unbalanced()),
-                Some(_) => self.walk(forms.as_deref_mut())?,
-                None => return Err(Halt::More),
+            match self.blanks()?.ok_or(Halt::More)? {
+                // A map has a value for each key.
+                byte if byte == closing && !(is_map && count % 2 == 1) => break,
+                b']' | b')' | b'}' => return Err(self.unbalanced()),
+                _ => self.walk(forms.as_deref_mut())?,
             }
+            count += 1;
         }
         self.open.pop();
         self.at += 1;
@@ -286,16 +289,36 @@ impl<'t> Lexer<'t> {
         Complaint::new(self.at..self.at + 1, title, label).into()
     }
 
-    /// The text ends within what began at the last of [`Self::open`], or at `start`.
-    pub(super) fn truncated(&self, start: usize) -> Box<Complaint> {
+    /// Reads from here to the end of the line as a text of its own, which is consumed.
+    pub(super) fn line<T>(
+        &mut self,
+        read: impl FnOnce(&mut Lexer<'t>) -> Result<T, Halt>,
+    ) -> Result<T, Halt> {
+        let start = self.at;
+        let end = match self.text[start..].iter().position(|byte| *byte == b'\n') {
+            Some(newline) => start + newline,
+            None if self.is_last => self.text.len(),
+            None => return Err(Halt::More),
+        };
+        let mut line = Lexer { at: start, ..Lexer::new(&self.text[..end], true, Vec::new()) };
+        self.at = end;
+        read(&mut line).map_err(|halt| match halt {
+            Halt::More => Halt::Wrong(line.truncated(start, "line")),
+            Halt::Wrong(complaint) => Halt::Wrong(complaint),
+        })
+    }
+
+    /// The text, which is a file or a line, ends within what began at the last of [`Self::open`],
+    /// or at `start`.
+    pub(super) fn truncated(&self, start: usize, text: &str) -> Box<Complaint> {
         let open = self.open.last().copied().unwrap_or(start);
         let what = match self.text.get(open) {
             Some(b'"') => "this string is never closed",
             Some(b'[' | b'(' | b'{') => "this bracket is never closed",
             Some(_) | None => "a value is missing behind this",
         };
-        Complaint::new(open..open + 1, "the file ends in the middle of an operation", what)
-            .help("is the file cut off?")
+        let title = format!("the {text} ends in the middle of an operation");
+        Complaint::new(open..open + 1, title, what).help(format!("is the {text} cut off?"))
     }
 }
 

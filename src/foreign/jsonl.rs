@@ -174,27 +174,21 @@ fn note(line: &[u8], number: u32, recorder: &mut Recorder) -> Result<(), Box<Com
         if error.is_eof() { complaint.help("is the file cut off?") } else { complaint }
     })?;
     let at = |words: &Words<'_>| place(line, words);
-    let name = event.event.0.as_bytes();
-    let happened = Happened::by_name(name).ok_or_else(|| {
-        let title = format!("`{}` is no type of an event", event.event.0);
-        let label = "expected `invoke`, `ok`, `fail` or `info`";
-        Complaint::new(at(&event.event), title, label).suggest(&event.event.0, &Happened::WORDS)
-    })?;
+    let happened_at = at(&event.event);
+    let happened = Happened::by_name(event.event.0.as_bytes(), &happened_at)?;
     if event.process.0 == "nemesis" {
-        return super::edn::note_nemesis(recorder, happened, at(&event.event));
+        return recorder.note_nemesis(happened, happened_at);
     }
     let asked_at = at(&event.f);
     let f = event.f.0.as_bytes();
-    let asked = ClientFunction::by_name(f, &mut Some(Model::Kv))
-        .map_err(|unknown| unknown.complaint(f, asked_at.clone()))?;
-    let wants_key = matches!(
-        asked,
-        ClientFunction::Read
-            | ClientFunction::Write
-            | ClientFunction::Cas
-            | ClientFunction::Append
-            | ClientFunction::Delete
-    );
+    let asked = ClientFunction::by_name(f, &asked_at, &mut Some(Model::Kv))?;
+    if asked == ClientFunction::Cas {
+        let label = "expected a function of our own clients";
+        let known = ["put", "get", "delete", "list", "read-all", "clear", "append"];
+        return Err(Complaint::new(asked_at, "`cas` is no function of this format", label)
+            .suggest(&event.f.0, &known));
+    }
+    let wants_key = asked.is_on_one_key();
     let key = event.key.as_ref().map(|key| recorder.keys.intern(key.0.as_bytes()));
     if wants_key && key.is_none() {
         let title = format!("this `{}` has no `key`", event.f.0);
@@ -202,10 +196,7 @@ fn note(line: &[u8], number: u32, recorder: &mut Recorder) -> Result<(), Box<Com
     }
     let datum = match happened {
         Happened::Invoke | Happened::Ok => {
-            let wrong = |expected: &str| {
-                let title = format!("the value of `{}` has the wrong shape", event.f.0);
-                Complaint::new(asked_at.clone(), title, format!("expected {expected}"))
-            };
+            let wrong = |expected: &str| Complaint::wrong_shape(asked_at.clone(), f, expected);
             datum(asked, happened, event.value.as_ref(), recorder).map_err(wrong)?
         }
         Happened::Fail | Happened::Refused | Happened::Info => Datum::Missing,

@@ -31,7 +31,7 @@ pub(super) fn read<R: Read>(
             let fields = match reader.line(&mut lexer) {
                 Ok(fields) => fields,
                 Err(Halt::Wrong(complaint)) => return Err(text.mistake(*complaint)),
-                Err(Halt::More) => return Err(text.mistake(*lexer.truncated(start))),
+                Err(Halt::More) => unreachable!("the line is whole"),
             };
             let number = text.line(start);
             let noted = reader.note(text.rest(), &fields, start, number, recorder);
@@ -43,7 +43,7 @@ pub(super) fn read<R: Read>(
 }
 
 /// Where the event of a line begins, if it has one.
-fn event_at(line: &[u8]) -> Option<usize> {
+pub(super) fn event_at(line: &[u8]) -> Option<usize> {
     let mark = line.windows(MARK.len()).position(|window| window == MARK)?;
     let mut start = mark + MARK.len();
     // Between them is ` - `, or in later logs a colon.

@@ -29,6 +29,13 @@ impl Complaint {
         Box::new(Self { at, title: title.into(), label: label.into(), help: Vec::new() })
     }
 
+    /// The value of a function.
+    pub(super) fn wrong_shape(at: Range<usize>, function: &[u8], expected: &str) -> Box<Self> {
+        let function = String::from_utf8_lossy(function);
+        let title = format!("the value of `{function}` has the wrong shape");
+        Self::new(at, title, format!("expected {expected}"))
+    }
+
     #[must_use]
     pub(super) fn help(mut self: Box<Self>, help: impl Into<String>) -> Box<Self> {
         self.help.push(help.into());

@@ -162,5 +162,5 @@ fn recorded(
     };
     let Recorder { ops, processes, keys, values, elements, items, .. } = recorder;
     let has_keys = keys.len() > 0;
-    Recorded { operations, model, ops, has_keys, processes, keys, values, elements, items }
+    Recorded { operations, model, format, ops, has_keys, processes, keys, values, elements, items }
 }

@@ -8,6 +8,7 @@ use crate::linearizability::{Asked, Content, Model, Operation, Operations};
 use crate::named::Named;
 
 use super::mistake::Complaint;
+use super::settings::HistoryFormat;
 use super::symbols::SymbolTable;
 
 /// What a client asked.
@@ -42,12 +43,17 @@ impl ClientFunction {
         ("release", Self::Release),
     ];
 
-    /// The function of this name. Where no model is chosen yet, the first function chooses it.
+    /// The function of this name, which stands at `at`. Where no model is chosen yet, the first
+    /// function chooses it.
     ///
     /// # Errors
     ///
     /// The model has no such function.
-    pub(super) fn by_name(name: &[u8], model: &mut Option<Model>) -> Result<Self, UnknownFunction> {
+    pub(super) fn by_name(
+        name: &[u8],
+        at: &Range<usize>,
+        model: &mut Option<Model>,
+    ) -> Result<Self, Box<Complaint>> {
         let named = Self::WORDS.iter().find(|(word, _)| word.as_bytes() == name);
         if let Some((word, asked)) = named {
             let fits = *model.get_or_insert_with(|| match (*word, *asked) {
@@ -60,8 +66,19 @@ impl ClientFunction {
             }
         }
         let model = model.unwrap_or(Model::CasRegister);
-        let others = Model::all().filter(|other| named.is_some_and(|(_, it)| it.is_of(*other)));
-        Err(UnknownFunction { model, others: others.collect() })
+        let name = String::from_utf8_lossy(name);
+        let title = format!("`{name}` is no function of the model {}", model.name());
+        let complaint = Complaint::new(at.clone(), title, "expected a function of the model");
+        let mut others = Model::all().filter(|other| named.is_some_and(|(_, it)| it.is_of(*other)));
+        Err(match others.next() {
+            Some(other) => complaint
+                .help(format!("the model {other} has it: --model {other}", other = other.name())),
+            None => {
+                let known = Self::WORDS.iter().filter(|(_, asked)| asked.is_of(model));
+                let known: Vec<&str> = known.map(|(word, _)| *word).collect();
+                complaint.suggest(&name, &known)
+            }
+        })
     }
 
     /// The name that a model has for it.
@@ -96,29 +113,6 @@ impl ClientFunction {
     /// Whether it asks what there is, and changes nothing.
     pub(super) const fn is_read(self) -> bool {
         matches!(self, Self::Read | Self::List | Self::ReadAll)
-    }
-}
-
-/// A model has no function of a name.
-pub(super) struct UnknownFunction {
-    model: Model,
-    /// Those that have it.
-    others: Vec<Model>,
-}
-
-impl UnknownFunction {
-    /// The complaint about a name at its place.
-    pub(super) fn complaint(&self, name: &[u8], at: Range<usize>) -> Box<Complaint> {
-        let name = String::from_utf8_lossy(name);
-        let title = format!("`{name}` is no function of the model {}", self.model.name());
-        let complaint = Complaint::new(at, title, "expected a function of the model");
-        if let Some(other) = self.others.first() {
-            return complaint
-                .help(format!("the model {other} has it: --model {other}", other = other.name()));
-        }
-        let known = ClientFunction::WORDS.iter().filter(|(_, asked)| asked.is_of(self.model));
-        let known: Vec<&str> = known.map(|(word, _)| *word).collect();
-        complaint.suggest(&name, &known)
     }
 }
 
@@ -188,6 +182,8 @@ pub struct Recorded {
     pub operations: Operations,
     /// What the history was read as.
     pub model: Model,
+    /// The format that it was read in.
+    pub format: HistoryFormat,
     pub(super) ops: Vec<RecordedOp>,
     pub(super) has_keys: bool,
     pub(super) processes: SymbolTable,

@@ -23,15 +23,25 @@ pub(super) enum Happened {
 
 impl Happened {
     /// The types of events by name.
-    pub(super) const WORDS: [&'static str; 4] = ["invoke", "ok", "fail", "info"];
+    const WORDS: [&'static str; 4] = ["invoke", "ok", "fail", "info"];
 
-    pub(super) fn by_name(name: &[u8]) -> Option<Self> {
+    /// The type of this name, which stands at `at`.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub(super) fn by_name(name: &[u8], at: &Range<usize>) -> Result<Self, Box<Complaint>> {
         match name {
-            b"invoke" => Some(Self::Invoke),
-            b"ok" => Some(Self::Ok),
-            b"fail" => Some(Self::Fail),
-            b"info" => Some(Self::Info),
-            _ => None,
+            b"invoke" => Ok(Self::Invoke),
+            b"ok" => Ok(Self::Ok),
+            b"fail" => Ok(Self::Fail),
+            b"info" => Ok(Self::Info),
+            _ => {
+                let name = String::from_utf8_lossy(name);
+                let title = format!("`{name}` is no type of an event");
+                let label = "expected `invoke`, `ok`, `fail` or `info`";
+                Err(Complaint::new(at.clone(), title, label).suggest(&name, &Self::WORDS))
+            }
         }
     }
 }
@@ -123,6 +133,20 @@ impl Recorder {
                 self.complete(process, place, event)
             }
         }
+    }
+
+    /// Notes an event of the nemesis, whose type stands at `at`.
+    pub(super) fn note_nemesis(
+        &mut self,
+        happened: Happened,
+        at: Range<usize>,
+    ) -> Result<(), Box<Complaint>> {
+        if happened != Happened::Info {
+            let title = "the nemesis is no client: it neither invokes nor completes";
+            return Err(Complaint::new(at, title, "expected `info`"));
+        }
+        self.nemesis += 1;
+        Ok(())
     }
 
     /// The elements from this one on.

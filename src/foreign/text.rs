@@ -91,7 +91,9 @@ impl<R: Read> HeldText<R> {
         }
     }
 
-    /// Makes [`Self::rest`] longer, unless it is the last.
+    /// Makes [`Self::rest`] longer, unless it is the last: as long again at least. Whoever reads a
+    /// long event from its start after each call has read it twice in all, however small the
+    /// pieces are in which the text comes.
     ///
     /// # Errors
     ///
@@ -100,12 +102,22 @@ impl<R: Read> HeldText<R> {
         if self.is_last() {
             return Ok(());
         }
-        if self.filled - self.at > LONGEST {
+        let held = self.filled - self.at;
+        if held > LONGEST {
             let title = format!("an event is longer than {} MB", LONGEST >> 20);
             let complaint = Complaint::new(0..1, title, "it begins here");
             return Err(self.mistake(*complaint.help("is a bracket or a quote never closed?")));
         }
         self.forget();
+        let until = self.filled + held.clamp(1, LONGEST + 1 - held);
+        while self.filled < until && !self.is_last() {
+            self.read_on()?;
+        }
+        Ok(())
+    }
+
+    /// Reads what the file gives at once.
+    fn read_on(&mut self) -> Result<(), Mistake> {
         if self.held.len() - self.filled < CHUNK / 2 {
             self.held.resize(self.filled + CHUNK.max(self.filled), 0);
         }
@@ -241,4 +253,40 @@ fn boundary(text: &[u8], mut at: usize) -> usize {
         at += 1;
     }
     at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives three bytes at once.
+    struct Slow(usize);
+
+    impl Read for Slow {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let size = self.0.min(3);
+            into[..size].fill(b'a');
+            self.0 -= size;
+            Ok(size)
+        }
+    }
+
+    #[test]
+    fn what_is_held_doubles_until_an_event_is_whole() {
+        let mut text = HeldText::new("history", Slow(100_000));
+        let mut lengths = Vec::new();
+        while !text.is_last() {
+            text.more().expect("it can be read");
+            lengths.push(text.rest().len());
+        }
+        assert_eq!(lengths.last(), Some(&100_000));
+        assert_eq!(lengths[..4], [3, 6, 12, 24]);
+        assert!(lengths.len() < 20, "{lengths:?}");
+        // What has been consumed does not count.
+        let mut text = HeldText::new("history", Slow(100_000));
+        text.more().expect("it can be read");
+        text.consume(3);
+        text.more().expect("it can be read");
+        assert_eq!(text.rest().len(), 3);
+    }
 }

@@ -1,9 +1,9 @@
 //! The verdicts on recorded histories, as text and as JSON.
 //!
-//! The document of a history: `{file, model, verdict, operations, check_us, witness{why, first,
-//! operations[..]}, order[..]}`. `witness` is there for an invalid history, `order` where it was
-//! asked for: null where none was found within the budget. An operation is `{process, call, lines,
-//! times_ns}`, with null for what there is not.
+//! The document of a history: `{file, model, format, verdict, operations, check_us, witness{why,
+//! first, operations[..]}, order[..]}`. `witness` is there for an invalid history, `order` where it
+//! was asked for: null where none was found within the budget. An operation is `{process, call,
+//! lines, times_ns}`, with null for what there is not.
 
 use serde_json::{Value, json};
 
@@ -32,6 +32,7 @@ pub struct CheckedHistory<'a> {
 #[derive(Clone, Debug)]
 pub struct HistoryRow {
     file: String,
+    format: &'static str,
     model: &'static str,
     operations: String,
     verdict: &'static str,
@@ -53,6 +54,7 @@ impl CheckedHistory<'_> {
     pub fn row(&self) -> HistoryRow {
         HistoryRow {
             file: self.file.to_owned(),
+            format: self.recorded.format.name(),
             model: self.recorded.model.name(),
             operations: grouped(self.recorded.len() as u64),
             verdict: self.verdict(),
@@ -123,6 +125,7 @@ impl CheckedHistory<'_> {
         let mut document = json!({
             "file": self.file,
             "model": self.recorded.model.name(),
+            "format": self.recorded.format.name(),
             "verdict": self.verdict(),
             "operations": self.recorded.len(),
             "check_us": self.check_us,
@@ -157,17 +160,20 @@ impl CheckedHistory<'_> {
 pub fn table(rows: &[HistoryRow]) -> String {
     let head = HistoryRow {
         file: "history".to_owned(),
+        format: "format",
         model: "model",
         operations: "operations".to_owned(),
         verdict: "verdict",
     };
     let all = || std::iter::once(&head).chain(rows);
     let file = all().map(|row| width(&row.file)).max().unwrap_or(0);
+    let format = all().map(|row| row.format.len()).max().unwrap_or(0);
     let model = all().map(|row| row.model.len()).max().unwrap_or(0);
     let count = all().map(|row| row.operations.len()).max().unwrap_or(0);
     let line = |row: &HistoryRow| {
-        let HistoryRow { file: name, model: of, operations, verdict } = row;
-        format!("{name:file$}  {of:model$}  {operations:>count$}  {verdict}\n")
+        let HistoryRow { file: name, format: read_as, model: of, operations, verdict } = row;
+        let (name, read_as) = (format!("{name:file$}"), format!("{read_as:format$}"));
+        format!("{name}  {read_as}  {of:model$}  {operations:>count$}  {verdict}\n")
     };
     all().map(line).collect()
 }

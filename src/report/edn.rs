@@ -26,12 +26,10 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::io;
 
-use crate::history::{
-    Entry, Function, History, HistoryEvent, Item, KeyEffect, NemesisEvent, Status,
-};
-use crate::id::{OpId, Value, Version};
+use crate::history::{Entry, Function, History, HistoryEvent, KeyEffect, NemesisEvent, Status};
+use crate::id::{OpId, Version};
 use crate::named::Named;
-use crate::names::Names;
+use crate::report::event_value::EventValue;
 use crate::time::Time;
 
 /// Writes `history` to `out`, in small pieces.
@@ -62,13 +60,18 @@ struct EdnEvents<'a, W> {
 impl<W: io::Write> EdnEvents<'_, W> {
     fn invocation(&mut self, op: OpId) -> io::Result<()> {
         let entry = self.history.entry(op);
-        self.operation(entry, entry.invoked_at, "invoke", &asked(entry, self.history.names()))?;
+        self.operation(
+            entry,
+            entry.invoked_at,
+            "invoke",
+            &EventValue::asked(entry, self.history.names()),
+        )?;
         writeln!(self.out, "}}")
     }
 
     fn completion(&mut self, op: OpId) -> io::Result<()> {
         let entry = self.history.entry(op);
-        let value = answer(op, self.history);
+        let value = EventValue::answer(op, self.history);
         self.operation(entry, entry.completed_at, entry.status.name(), &value)?;
         if let Some(failure) = entry.failure.filter(|_| entry.status != Status::Ok) {
             write!(self.out, ", :error :{}", failure.name())?;
@@ -92,7 +95,7 @@ impl<W: io::Write> EdnEvents<'_, W> {
         entry: &Entry,
         at: Time,
         happened: &str,
-        value: &EdnValue<'_>,
+        value: &EventValue<'_>,
     ) -> io::Result<()> {
         let clients = self.history.names().clients.len() as u64;
         let process = u64::from(entry.client.0) + u64::from(entry.incarnation) * clients;
@@ -108,7 +111,7 @@ impl<W: io::Write> EdnEvents<'_, W> {
 
     fn act(&mut self, act: &NemesisEvent) -> io::Result<()> {
         let f = if act.starts { "start" } else { "stop" };
-        for value in [EdnValue::Nil, EdnValue::Text(act.what.clone())] {
+        for value in [EventValue::Nil, EventValue::Text(act.what.clone())] {
             self.head(act.at, "info")?;
             write!(self.out, ":process :nemesis, :f :{f}, :value {value}")?;
             if let Some(fault) = act.fault {
@@ -139,71 +142,7 @@ const fn word(function: Function) -> &'static str {
     }
 }
 
-/// The value that an operation asks to write.
-fn asked<'a>(entry: &Entry, names: &Names) -> EdnValue<'a> {
-    match entry.function {
-        Function::Put | Function::Append => EdnValue::of(entry.value, names),
-        Function::Get | Function::Delete | Function::List | Function::ReadAll | Function::Clear => {
-            EdnValue::Nil
-        }
-    }
-}
-
-/// What an operation found, or wrote.
-fn answer(op: OpId, history: &History) -> EdnValue<'_> {
-    let (entry, names) = (history.entry(op), history.names());
-    match (entry.function, history.contents(op)) {
-        (Function::Get, _) => EdnValue::found(entry.value, history.elements(op), names),
-        (Function::List, Some(items)) => {
-            EdnValue::Keys(items.iter().map(|item| names.key(item.key)).collect())
-        }
-        (Function::ReadAll, Some(items)) => {
-            let entry = |item: &'_ Item| {
-                let value = EdnValue::found(item.value, item.elements.as_deref(), names);
-                (names.key(item.key), value)
-            };
-            EdnValue::Map(items.iter().map(entry).collect())
-        }
-        (
-            Function::Put
-            | Function::Append
-            | Function::Delete
-            | Function::Clear
-            | Function::List
-            | Function::ReadAll,
-            _,
-        ) => asked(entry, names),
-    }
-}
-
-/// A value of a history.
-enum EdnValue<'a> {
-    Nil,
-    Text(String),
-    List(Vec<String>),
-    /// A set of keys.
-    Keys(Vec<&'a str>),
-    /// Values by key.
-    Map(Vec<(&'a str, Self)>),
-}
-
-impl EdnValue<'_> {
-    fn of(value: Option<Value>, names: &Names) -> Self {
-        value.map_or(Self::Nil, |value| Self::Text(names.value(value)))
-    }
-
-    /// What a read found under a key.
-    fn found(value: Option<Value>, elements: Option<&[Value]>, names: &Names) -> Self {
-        match elements {
-            Some(elements) => {
-                Self::List(elements.iter().map(|element| names.value(*element)).collect())
-            }
-            None => Self::of(value, names),
-        }
-    }
-}
-
-impl fmt::Display for EdnValue<'_> {
+impl fmt::Display for EventValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nil => f.write_str("nil"),
@@ -262,8 +201,9 @@ impl fmt::Display for EdnText<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::Process;
-    use crate::id::{ClientId, KeyId};
+    use crate::history::{Item, Process};
+    use crate::id::{ClientId, KeyId, Value};
+    use crate::names::Names;
     use crate::operation::Operation;
     use crate::report::sample;
 

@@ -51,6 +51,7 @@ use crate::history::{
 use crate::id::{NodeId, OpId, Value, Version};
 use crate::named::Named;
 use crate::names::Names;
+use crate::report::event_value::EventValue;
 
 /// How much text is collected before it is written, in bytes.
 const CHUNK: usize = 64 * 1024;
@@ -64,7 +65,7 @@ struct EventLine<'a> {
     op: Option<u32>,
     f: &'static str,
     key: Option<&'a str>,
-    value: Option<Json>,
+    value: EventValue<'a>,
     version: Option<Shown<Version>>,
     node: Option<Shown<NodeId>>,
     degraded: Option<bool>,
@@ -180,9 +181,6 @@ fn name_process(entry: &Entry, names: &Names, process: &mut String) {
 }
 
 fn invocation<'a>(op: OpId, entry: &Entry, names: &'a Names, process: &'a str) -> EventLine<'a> {
-    // The value of a get is what it found; at its invocation there was none.
-    let written =
-        entry.value.filter(|_| matches!(entry.function, Function::Put | Function::Append));
     EventLine {
         time_ns: entry.invoked_at.nanos(),
         event: "invoke",
@@ -190,7 +188,7 @@ fn invocation<'a>(op: OpId, entry: &Entry, names: &'a Names, process: &'a str) -
         op: Some(op.0),
         f: entry.function.name(),
         key: key_of(entry, names),
-        value: written.map(|value| Json::String(names.value(value))),
+        value: EventValue::asked(entry, names),
         due_ns: (entry.due_at != entry.invoked_at).then(|| entry.due_at.nanos()),
         ..EventLine::default()
     }
@@ -203,19 +201,7 @@ fn completion<'a>(
     writers: &Writers<'_>,
     process: &'a str,
 ) -> EventLine<'a> {
-    let names = history.names();
-    let (contents, elements) = (history.contents(op), history.elements(op));
-    let value = match entry.function {
-        Function::List | Function::ReadAll => {
-            contents.map(|items| contents_value(entry.function, items, names))
-        }
-        Function::Get if elements.is_some() => elements.map(|elements| {
-            elements.iter().map(|element| Json::String(names.value(*element))).collect()
-        }),
-        Function::Put | Function::Get | Function::Delete | Function::Clear | Function::Append => {
-            entry.value.map(|value| Json::String(names.value(value)))
-        }
-    };
+    let (names, contents) = (history.names(), history.contents(op));
     let confirmations =
         (entry.followers > 0).then(|| format!("{} of {}", entry.acknowledgements, entry.followers));
     EventLine {
@@ -225,7 +211,7 @@ fn completion<'a>(
         op: Some(op.0),
         f: entry.function.name(),
         key: key_of(entry, names),
-        value,
+        value: EventValue::answer(op, history),
         version: entry.version.map(Shown),
         node: entry.node.map(Shown),
         degraded: (entry.is_write() && entry.status == Status::Ok).then_some(entry.degraded),
@@ -326,34 +312,14 @@ fn act<'a>(act: &'a NemesisEvent, names: &'a Names) -> EventLine<'a> {
         event: "info",
         process: "nemesis",
         f: if act.starts { "start" } else { "end" },
-        value: Some(Json::String(act.what.clone())),
+        value: EventValue::Text(act.what.clone()),
         fault: act.fault.map(|id| names.fault(id)),
         ..EventLine::default()
     }
 }
 
 fn key_of<'a>(entry: &Entry, names: &'a Names) -> Option<&'a str> {
-    match entry.function {
-        Function::Put | Function::Get | Function::Delete | Function::Append => {
-            Some(names.key(entry.key))
-        }
-        Function::List | Function::ReadAll | Function::Clear => None,
-    }
-}
-
-fn contents_value(function: Function, items: &[Item], names: &Names) -> Json {
-    let key = |item: &Item| names.key(item.key).to_owned();
-    if function == Function::List {
-        return items.iter().map(key).collect();
-    }
-    let value = |item: &Item| -> Json {
-        let text = |value: &Value| Json::from(names.value(*value));
-        match &item.elements {
-            Some(elements) => elements.iter().map(text).collect(),
-            None => item.value.as_ref().map(text).into(),
-        }
-    };
-    Json::Object(items.iter().map(|item| (key(item), value(item))).collect())
+    entry.is_on_one_key().then(|| names.key(entry.key))
 }
 
 #[cfg(test)]

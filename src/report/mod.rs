@@ -21,6 +21,7 @@ use crate::time::{Span, Time};
 pub mod check;
 pub mod diff;
 pub mod edn;
+mod event_value;
 pub mod explain;
 pub mod files;
 pub mod folder;

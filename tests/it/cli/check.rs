@@ -40,8 +40,8 @@ impl Place {
 fn a_table_says_what_each_history_is_and_a_witness_why_it_is_not() {
     let place = Place::new(&[("a.edn", VALID), ("b.edn", INVALID)]);
     let (code, out, err) = place.check(&["a.edn"]);
-    let table = "history  model         operations  verdict\n\
-                 a.edn    cas-register           2  valid\n";
+    let table = "history  format  model         operations  verdict\n\
+                 a.edn    edn     cas-register           2  valid\n";
     assert_eq!((code, out.as_str(), err.as_str()), (0, table, ""));
     let (code, out, err) = place.check(&["a.edn", "b.edn"]);
     assert_eq!((code, err.as_str()), (1, ""));
@@ -50,9 +50,9 @@ b.edn: not linearizable
   Process 1's read of 2 shows what no operation had left there.
     process 1  read 2  line 3 at 0.000000030 s to line 4 at 1.000000040 s
 
-history  model         operations  verdict
-a.edn    cas-register           2  valid
-b.edn    cas-register           2  invalid
+history  format  model         operations  verdict
+a.edn    edn     cas-register           2  valid
+b.edn    edn     cas-register           2  invalid
 ";
     assert_eq!(out, expected);
     let (code, out, _) = place.check(&["a.edn", "--order", "--model", "register"]);
@@ -61,8 +61,8 @@ a.edn: an order in which it may have happened
     process 0  write 1  line 1 to line 2
     process 1  read 1   line 3 to line 4
 
-history  model     operations  verdict
-a.edn    register           2  valid
+history  format  model     operations  verdict
+a.edn    edn     register           2  valid
 ";
     assert_eq!((code, out.as_str()), (0, expected));
 }
@@ -86,12 +86,12 @@ fn a_document_has_an_object_for_each_history() {
     let why = "process 1's read of 2 shows what no operation had left there";
     let expected = json!([
         {
-            "file": "b.edn", "model": "cas-register", "verdict": "invalid", "operations": 2,
-            "witness": {"why": why, "first": read, "operations": [read]}, "order": null,
+            "file": "b.edn", "model": "cas-register", "format": "edn", "verdict": "invalid",
+            "operations": 2, "witness": {"why": why, "first": read, "operations": [read]}, "order": null,
         },
         {
-            "file": "a.edn", "model": "cas-register", "verdict": "valid", "operations": 2,
-            "order": order,
+            "file": "a.edn", "model": "cas-register", "format": "edn", "verdict": "valid",
+            "operations": 2, "order": order,
         },
     ]);
     assert_eq!((code, document), (1, expected));

@@ -1,6 +1,6 @@
 //! What each format means: small histories, and whether they are linearizable.
 
-use splitbrain::foreign::{NilMeans, ReadAs};
+use splitbrain::foreign::{HistoryFormat, NilMeans, ReadAs};
 use splitbrain::id::{KeyId, OpId};
 use splitbrain::linearizability::{Content, Expects, Model, Operation, Others, Step, Update};
 
@@ -354,6 +354,57 @@ fn operations_keep_places_steps_and_what_they_did_with_other_keys() {
         "line 6 at 0.000000001 s, unknown in line 7 at 0.000000001 s"
     );
     assert_eq!(recorded.call(OpId(0)), "put a = 1");
+}
+
+#[test]
+fn the_format_is_found_out() {
+    let map = |rest: &str| format!("{{:process 0, :type :invoke, {rest}}}");
+    let nemesis = "{:process :nemesis, :type :info, :f :start, :value \"n1\"} ";
+    let texts = [
+        (HistoryFormat::Porcupine, map(r#":f :get, :key "x", :value nil"#)),
+        (HistoryFormat::Porcupine, map(r#":f :delete, :key"x""#)),
+        (HistoryFormat::Porcupine, map(r#":time 5, :f :put, :key "x", :value "y""#)),
+        (HistoryFormat::Porcupine, format!("[{}]", map(r#":f :append, :key "x" :value"y""#))),
+        (HistoryFormat::Porcupine, nemesis.to_owned() + &map(r#":f :get, :key "x""#)),
+        (HistoryFormat::Porcupine, format!("; :key\n#op {}", map(r#":f :get, :key "x""#))),
+        (HistoryFormat::Edn, map(r#":f :put, :key "x", :value 1"#)),
+        (
+            HistoryFormat::Edn,
+            map(r#":f :get, :key "x""#) + r#"{:process 1 :type :invoke :f :put :key "x" :value 1}"#,
+        ),
+        (
+            HistoryFormat::Edn,
+            map(r#":f :get, :key "x""#) + r#"{:process 0 :type :ok :f :get :key "x" :value nil}"#,
+        ),
+        (HistoryFormat::Edn, map(r#":f :put, :key :x, :value "y""#)),
+        (HistoryFormat::Edn, map(r#":f :write, :key "x", :value "y""#)),
+        (HistoryFormat::Edn, nemesis.to_owned() + &map(r#":f :write, :value "a :key \"b""#)),
+        (HistoryFormat::Edn, "[0 :invoke :write \"jepsen.util\"]".to_owned()),
+        (HistoryFormat::Edn, "([0 :invoke :write 1])".to_owned()),
+        (HistoryFormat::Edn, ":nemesis :info :start nil\n0 :invoke :write 1".to_owned()),
+        (HistoryFormat::LogLine, "jepsen.util: 0 :invoke :write 1".to_owned()),
+        (
+            HistoryFormat::LogLine,
+            "[2017-03-01 12:00:01,5] INFO jepsen.util - 0\t:invoke\t:write\t1\n".to_owned(),
+        ),
+        (HistoryFormat::LogLine, "[[main]] jepsen.util - 0 :invoke :write 1\n".to_owned()),
+        (HistoryFormat::LogLine, "# the log\njepsen.util - 0 :invoke :write 1\n".to_owned()),
+        (HistoryFormat::LogLine, "12 :x\njepsen.util - 0 :invoke :write 1\n".to_owned()),
+        (HistoryFormat::Jsonl, jsonl(&[("c1", "invoke", "list", "null", "null")])),
+    ];
+    for (format, text) in texts {
+        let recorded = read(&text).unwrap_or_else(|mistake| panic!("{mistake}"));
+        assert_eq!(recorded.format, format, "{text}");
+    }
+}
+
+#[test]
+fn behind_an_operation_that_did_not_happen_a_reason_may_stand() {
+    let text = "[0 :invoke :write 1] [0 :fail :write 1 :timeout \"late\"] [1 :invoke :write 2]
+                [1 :info :write 2 [:timeout]]";
+    assert_eq!(verdict(text, &ReadAs::default()), "valid");
+    let log = "jepsen.util - 0 :invoke :write 1\njepsen.util - 0 :info :write 1 it was (late \"x\n";
+    assert_eq!(verdict(log, &ReadAs::default()), "valid");
 }
 
 #[test]

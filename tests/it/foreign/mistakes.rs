@@ -50,7 +50,7 @@ const SHOWN: &[(&str, &str)] = &[
  --> history:1:20
   |
 1 | {:process 0, :type :invoked, :f :read}
-  |                    ^^^^^^^^ expected `:invoke`, `:ok`, `:fail` or `:info`
+  |                    ^^^^^^^^ expected `invoke`, `ok`, `fail` or `info`
   |
   = help: did you mean `invoke`?",
     ),
@@ -146,12 +146,39 @@ crashed, and its thread goes on under a number of its own",
   = help: did you mean `write`?",
     ),
     (
-        "{:process 9, :type :invoke, :f :append, :key \"0\", :value 1}",
+        "{:process 8, :type :invoke, :f :put, :key \"0\", :value \"\"}
+{:process 9, :type :invoke, :f :append, :key \"0\", :value 1}",
         "error: the value has the wrong shape
- --> history:1:58
+ --> history:2:58
   |
-1 | {:process 9, :type :invoke, :f :append, :key \"0\", :value 1}
+2 | {:process 9, :type :invoke, :f :append, :key \"0\", :value 1}
   |                                                          ^ expected a string",
+    ),
+    (
+        "INFO  jepsen.util - 0 :invoke :write 3 4 5\n",
+        "error: an operation has one value
+ --> history:1:40
+  |
+1 | INFO  jepsen.util - 0 :invoke :write 3 4 5
+  |                                        ^ expected the end of the line",
+    ),
+    (
+        "{:process 0, :type :invoke, :f :read, :process 1}",
+        "error: this operation has a key twice
+ --> history:1:39
+  |
+1 | {:process 0, :type :invoke, :f :read, :process 1}
+  |                                       ^^^^^^^^ expected each key once",
+    ),
+    (
+        "0 :invoke\n:write 3\n",
+        "error: the line ends in the middle of an operation
+ --> history:1:1
+  |
+1 | 0 :invoke
+  | ^ a value is missing behind this
+  |
+  = help: is the line cut off?",
     ),
     (
         r#"{"event":"invoke","process":"c1","f":"put","value":"7"#,
@@ -229,6 +256,30 @@ fn smaller_mistakes_say_what_is_wrong() {
             "this `:put` has no `:key`",
         ),
         ("{\"event\":\"ok\",\"process\":\"c1\",\"f\":\"get\"}", (1, 35), "this `get` has no `key`"),
+        ("[0 :invoke :read nil] #", (1, 23), "expected a name behind this"),
+        ("[0 :invoke :read nil] #foo", (1, 23), "a value is missing behind this"),
+        ("[[0 :invoke :read nil] #foo]", (1, 28), "`]` comes too early"),
+        ("[0 :invoke :read nil] ##Inf", (1, 23), "this is no operation"),
+        ("[0 :invoke :read nil] #_", (1, 23), "a value is missing behind this"),
+        ("[0 :invoke :write {1}]", (1, 21), "`}` comes too early"),
+        ("[0 :invoke :write {:a #{1} :b}]", (1, 30), "`}` comes too early"),
+        ("{:process 0 :type :invoke :type :ok :f :read}", (1, 27), "has a key twice"),
+        ("{:process 0 :type :invoke :f :read :f :read}", (1, 36), "has a key twice"),
+        ("{:process 0 :type :invoke :f :read :time 1 :time 1}", (1, 44), "has a key twice"),
+        ("{:process 0 :type :invoke :f :read :version 1 :version 1}", (1, 47), "has a key twice"),
+        ("{:process 0 :type :invoke :f :read :value 1 :value 1}", (1, 45), "has a key twice"),
+        ("{:process 0 :type :invoke :f :read :key 1 :key 1}", (1, 43), "has a key twice"),
+        ("[0 :invoke :write 3 4 5]", (1, 21), "expected `]`"),
+        ("0 :invoke :write 3 4 5", (1, 20), "expected the end of the line"),
+        ("0 :invoke :write #_x\n0 :ok :write 1", (1, 11), "expected a value"),
+        ("0 :invoke :write #_\n1\n0 :ok :write 1", (1, 18), "a value is missing behind this"),
+        ("jepsen.util - 0 :invoke :write\n 3", (1, 25), "expected a value"),
+        ("jepsen.util - 0 :invoke\n :write 3", (1, 15), "a value is missing behind this"),
+        (
+            "{\"event\":\"invoke\",\"process\":\"c1\",\"f\":\"cas\",\"key\":\"k\"}",
+            (1, 39),
+            "`cas` is no function of this format",
+        ),
         ("{\"event\":\"o\",\"process\":\"c1\",\"f\":\"get\"}", (1, 11), "no type of an event"),
     ] {
         let mistake = read(text).expect_err(text);
