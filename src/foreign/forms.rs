@@ -292,7 +292,7 @@ impl<'t> Lexer<'t> {
     /// Reads from here to the end of the line as a text of its own, which is consumed.
     pub(super) fn line<T>(
         &mut self,
-        read: impl FnOnce(&mut Lexer<'t>) -> Result<T, Halt>,
+        read: impl FnOnce(&mut Self) -> Result<T, Halt>,
     ) -> Result<T, Halt> {
         let start = self.at;
         let end = match self.text[start..].iter().position(|byte| *byte == b'\n') {
