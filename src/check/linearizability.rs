@@ -472,8 +472,8 @@ mod tests {
         is_broken_by(
             &story,
             "get log by c2 (which found [a, b, c]) at 0.011000000 s and get log by c2 (which found \
-             [b, a, c]) at 0.013000000 s disagree about what came before the element of append b to \
-             log by c1",
+             [b, a, c]) at 0.013000000 s disagree about what came before the element of append b \
+             to log by c1",
             &[1, 3, 4],
         );
     }

@@ -4,6 +4,7 @@
 //! calls a correct run a violation; one that is too weak lets a broken protocol pass.
 
 mod at_the_end;
+mod linearizability;
 mod too_strong;
 mod too_weak;
 
