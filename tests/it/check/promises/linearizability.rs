@@ -38,8 +38,8 @@ fn a_clear_of_a_follower_empties_no_copy() {
         is_never(&scenario(&text), Property::Linearizability)
     };
     assert!(!clear(""));
-    assert!(!clear("to = 'n1'"));
-    assert!(clear("to = 'n2'"));
+    assert!(!clear("from = 'n1'"));
+    assert!(clear("from = 'n2'"));
 }
 
 /// A read meets every acknowledged write where R + W > N, and what a read before it answered where
