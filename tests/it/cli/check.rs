@@ -87,7 +87,8 @@ fn a_document_has_an_object_for_each_history() {
     let expected = json!([
         {
             "file": "b.edn", "model": "cas-register", "format": "edn", "verdict": "invalid",
-            "operations": 2, "witness": {"why": why, "first": read, "operations": [read]}, "order": null,
+            "operations": 2, "order": null,
+            "witness": {"why": why, "first": read, "operations": [read]},
         },
         {
             "file": "a.edn", "model": "cas-register", "format": "edn", "verdict": "valid",
