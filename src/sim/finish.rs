@@ -110,7 +110,10 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
             finals,
             settlement,
             last_write,
-            messages: self.kernel.counts,
+            messages: MessageCounts {
+                by_kind: self.kernel.kinds.named::<P::Message>(),
+                ..self.kernel.counts
+            },
             unserved: self.clients.unserved(),
             leaderships: self.leaderships,
             recoveries: self.recoveries,

@@ -47,8 +47,9 @@ const WATCHED_HEAP: RunOptions = RunOptions { queue: QueueKind::Heap, ..WATCHED 
 /// Plays a run in every way there is, and holds the outcomes against each other.
 fn the_same_in_every_way(play: impl Fn(RunOptions) -> RunResult) -> RunResult {
     let first = play(PLAIN);
-    let known =
-        |result: &RunResult| (result.digest, result.events, result.ended_at, result.messages);
+    let known = |result: &RunResult| {
+        (result.digest, result.events, result.ended_at, result.messages.clone())
+    };
     for options in [PLAIN, HEAP, WATCHED] {
         let other = play(options);
         assert_eq!(known(&other), known(&first), "{options:?}");
@@ -409,7 +410,8 @@ fn a_run_in_pieces_is_the_run_in_one() {
         prop_assert_eq!(&calendar.steps, &heap.steps);
         prop_assert_eq!(&calendar.node_events, &heap.node_events);
         for pieced in [calendar, heap] {
-            let known = |run: &Finished| (run.digest, run.events, run.ended_at, run.messages);
+            let known =
+                |run: &Finished| (run.digest, run.events, run.ended_at, run.messages.clone());
             prop_assert_eq!(known(&pieced), known(&whole));
             prop_assert_eq!(&pieced.history, &whole.history);
             prop_assert_eq!(&pieced.finals, &whole.finals);
