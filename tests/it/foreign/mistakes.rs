@@ -111,6 +111,12 @@ const SHOWN: &[(&str, &str)] = &[
  = help: expected operations of clients; there is an event of the nemesis",
     ),
     (
+        "jepsen.util - :nemesis :info :start nil\njepsen.util - :nemesis :info :stop nil",
+        "error: history: no client invokes anything in this history
+ |
+ = help: expected operations of clients; there are 2 events of the nemesis",
+    ),
+    (
         "{:process :nemesis, :type :invoke, :f :start}",
         "error: the nemesis is no client: it neither invokes nor completes
  --> history:1:27
@@ -219,6 +225,8 @@ fn smaller_mistakes_say_what_is_wrong() {
         ("{:process 0, :type}", (1, 19), "expected a value"),
         ("{:process a, :type :invoke, :f :read}", (1, 11), "expected a number or `:nemesis`"),
         ("[0 :invoke :read nil] foo", (1, 23), "this is no operation"),
+        ("[[[0 :invoke :read nil] :ok :read]]", (1, 3), "expected a number or `:nemesis`"),
+        ("[[]]", (1, 3), "`]` comes too early"),
         ("[[0 :invoke :read nil])", (1, 23), "expected `]`, for the list of line 1"),
         ("[0 :invoke :read nil] [0 :ok :write 1]", (1, 30), "another function than line 1"),
         ("[0 :invoke :read [1 nil]] [0 :ok :read [2 3]]", (1, 34), "another key than line 1"),
@@ -256,6 +264,11 @@ fn smaller_mistakes_say_what_is_wrong() {
             "this `:put` has no `:key`",
         ),
         ("{\"event\":\"ok\",\"process\":\"c1\",\"f\":\"get\"}", (1, 35), "this `get` has no `key`"),
+        (
+            "{\"event\":\"ok\",\"process\":\"c1\",\"f\":\"list\"}",
+            (1, 35),
+            "expected what was found",
+        ),
         ("[0 :invoke :read nil] #", (1, 23), "expected a name behind this"),
         ("[0 :invoke :read nil] #foo", (1, 23), "a value is missing behind this"),
         ("[[0 :invoke :read nil] #foo]", (1, 28), "`]` comes too early"),
