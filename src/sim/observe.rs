@@ -17,7 +17,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         match observation {
             Observation::Role { role, term } => self.note_role(node, role, term),
             Observation::Accept { request, key, version, over } => {
-                let op = request.operation;
+                let op = request.operation();
                 if self.contest.is_on() {
                     self.note_contested(node, op);
                 }
