@@ -1,8 +1,10 @@
 //! Which of the two ways a cluster replicates in, for what a node does by itself.
 
 use crate::id::{KeyId, LogIndex, NodeId, Position, Term, Version};
+use crate::protocol::Context;
 use crate::protocol::leader_follower::config::CatchUp;
 use crate::protocol::leader_follower::storage::Snapshot;
+use crate::protocol::leader_follower::types::Types;
 use crate::protocol::parts::entry::StoredEntry;
 use crate::protocol::parts::store::Store;
 
@@ -105,6 +107,14 @@ impl Replication {
         match self {
             Self::Registers(registers) => registers.last_state = snapshot.last_state,
             Self::Log(log) => log.restore(snapshot.position, store.clone()),
+        }
+    }
+
+    /// At a start: says what the log has.
+    pub(crate) fn observe_log(&self, cx: &mut Context<'_, impl Types>) {
+        match self {
+            Self::Registers(_) => {}
+            Self::Log(log) => log.observe_log(cx),
         }
     }
 
