@@ -95,7 +95,7 @@ pub use input::{Input, NoTimer, RequestId};
 pub use message::{Carried, Message, Relation};
 pub use observation::{DiscardReason, EntryHash, Observation, StateHash};
 pub use reply::{FoundList, Outcome, Reply, Response};
-pub use snapshot::{NodeSnapshot, Role, Stored};
+pub use snapshot::{LogStatus, NodeSnapshot, Role, Stored};
 
 pub mod authors {
     #![doc = include_str!("AUTHORS.md")]

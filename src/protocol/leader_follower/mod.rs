@@ -161,6 +161,7 @@ impl Protocol for LeaderFollower {
             peers: NodeId::all(self.replica.nodes).filter(|node| *node != me).collect(),
             pending: self.pending(),
             owed: self.replication.owed(),
+            log: self.replication.log_status(),
             data: self.replica.store.to_map(),
             lists: self.replica.store.to_lists(),
             ..NodeSnapshot::new(me, self.role())

@@ -1,12 +1,12 @@
 //! Which of the two ways a cluster replicates in, for what a node does by itself.
 
 use crate::id::{KeyId, LogIndex, NodeId, Position, Term, Version};
-use crate::protocol::Context;
 use crate::protocol::leader_follower::config::CatchUp;
 use crate::protocol::leader_follower::storage::Snapshot;
 use crate::protocol::leader_follower::types::Types;
 use crate::protocol::parts::entry::StoredEntry;
 use crate::protocol::parts::store::Store;
+use crate::protocol::{Context, LogStatus};
 
 use super::ordered::Ordered;
 use super::registers::Registers;
@@ -115,6 +115,14 @@ impl Replication {
         match self {
             Self::Registers(_) => {}
             Self::Log(log) => log.observe_log(cx),
+        }
+    }
+
+    /// Where the log begins and ends; everything in it is applied.
+    pub(crate) fn log_status(&self) -> Option<LogStatus> {
+        match self {
+            Self::Registers(_) => None,
+            Self::Log(log) => Some(log.status()),
         }
     }
 

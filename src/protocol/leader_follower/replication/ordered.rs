@@ -20,7 +20,7 @@ use crate::protocol::parts::entry::{Rules, StoredEntry, apply, contents, store_o
 use crate::protocol::parts::log::{Extension, ReplicatedLog};
 use crate::protocol::parts::progress::{Advance, Followers};
 use crate::protocol::parts::store::Store;
-use crate::protocol::{Context, DiscardReason, EntryHash, Observation};
+use crate::protocol::{Context, DiscardReason, EntryHash, LogStatus, Observation};
 use crate::time::Time;
 
 /// How many messages that came too early a follower keeps.
@@ -115,6 +115,12 @@ impl Ordered {
     #[inline]
     pub(crate) fn last(&self) -> Position {
         self.log.last()
+    }
+
+    /// Where the log begins and ends.
+    pub(crate) fn status(&self) -> LogStatus {
+        let (first, last) = (self.log.base().index.next(), self.log.last().index);
+        LogStatus { first, last, commit: None, applied: last }
     }
 
     /// The position at `index`.
