@@ -482,7 +482,7 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
             at: self.kernel.now,
             id,
             draws: &self.kernel.draws,
-            latency: &self.config.disk.sync,
+            settings: &self.config.disk,
         };
         let done = slot.disk.perform(&call, operation, &self.effects.bytes);
         if let Some(Done { at, result, is_slowed }) = done {
