@@ -121,6 +121,8 @@ pub struct Simulation<'a, P: Protocol, Q = CalendarQueue<Event<P>>> {
     states: StateWatch,
     /// Whether any node is paused.
     any_paused: bool,
+    /// Whether nodes say what happens to a replicated log.
+    keeps_log: bool,
     /// How far followers are from the leader since the last write was answered.
     agreement: Agreement,
 }
@@ -186,6 +188,7 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
             settlement: None,
             states: StateWatch::new(&config.expect.states),
             any_paused: false,
+            keeps_log: P::keeps_log(settings),
             agreement,
         }
     }
@@ -412,6 +415,7 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
             drawn: 0,
             next_ticket: &mut slot.next_ticket,
             observed: self.kernel.notes.on,
+            keeps_log: self.keeps_log,
             disk_is_full: slot.disk.is_full(),
             effects: &mut self.effects,
         };

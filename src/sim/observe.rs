@@ -30,9 +30,14 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
             }
             Observation::Apply { .. }
             | Observation::Discard { .. }
+            | Observation::Vote { .. }
             | Observation::Append { .. }
             | Observation::Truncate { .. }
-            | Observation::Commit { .. } => {}
+            | Observation::Durable { .. }
+            | Observation::Commit { .. }
+            | Observation::Applied { .. }
+            | Observation::Snapshot { .. }
+            | Observation::Configuration { .. } => {}
             Observation::Replay { file, covers, records, last, digest } => {
                 self.note_recovery(node, file, covers, LogRead { records, last, digest });
             }

@@ -174,9 +174,14 @@ impl Watch {
                 self.write_of(at, key, stored)
             }
             Observation::Role { .. }
+            | Observation::Vote { .. }
             | Observation::Append { .. }
             | Observation::Truncate { .. }
+            | Observation::Durable { .. }
             | Observation::Commit { .. }
+            | Observation::Applied { .. }
+            | Observation::Snapshot { .. }
+            | Observation::Configuration { .. }
             | Observation::Replay { .. } => return,
         };
         let Some(write) = write else { return };
