@@ -81,6 +81,8 @@ pub struct Clock {
 /// A node's disk.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Disk {
-    /// How long a sync takes.
+    /// How long a sync takes, the writing apart.
     pub sync: Distribution,
+    /// Bytes a second that it writes; `None` if writing takes no time.
+    pub rate: Option<u64>,
 }

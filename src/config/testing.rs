@@ -35,7 +35,7 @@ impl Config {
             },
             clocks: vec![Clock::default(); nodes.into()],
             client_clocks: Vec::new(),
-            disk: Disk { sync: none },
+            disk: Disk { sync: none, rate: None },
             workload: None,
             script: Vec::new(),
             faults: Vec::new(),

@@ -271,10 +271,14 @@ pub(super) fn encode_clocks(config: &Config, texts: &Texts<'_>) -> Vec<toml::Val
 
 /// `[disk]`.
 pub(super) fn disk() -> Section<Disk> {
-    let base = Disk { sync: Distribution::Constant(Span::ZERO) };
+    let base = Disk { sync: Distribution::Constant(Span::ZERO), rate: None };
     Section::new("Every node's disk.", base).with(keys! { |disk: Disk|
         /// How long a sync takes.
         "sync" => disk.sync, distribution();
+        /// Bytes a second: a sync takes longer by what it has to write.
+        "rate" => disk.rate,
+            bandwidth().or_word("unlimited"),
+            written_if(|disk| disk.rate.is_some());
     })
 }
 

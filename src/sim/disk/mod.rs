@@ -7,6 +7,12 @@
 //! record (a torn tail). Of the truncations and replacements that are not durable yet, a draw
 //! chooses how many happened; what a sync before them made durable stays durable.
 //!
+//! A sync takes its drawn latency and, where the disk has a rate, the writing of what it makes
+//! durable. A byte is written once, by the first sync that covers it, whether or not that sync is
+//! done when the next one is asked for. A replacement writes all of its bytes. What was cut before
+//! any sync covered it is never written, and a truncation itself writes nothing. A node's files
+//! share its disk. A lying disk takes as long as an honest one.
+//!
 //! Faults ([`DiskFault`]):
 //!
 //! - a full disk takes no append and no replacement, and says so;
@@ -14,14 +20,14 @@
 //! - a torn write leaves all of what a power loss finds unsynced, with a hole of zeros in it;
 //! - a bit flips in what was written;
 //! - a node cannot start from a disk that cannot be read;
-//! - a slow disk completes syncs later. When the fault ends, a sync under way completes at once, or
+//! - a slow disk completes syncs later, by a time that does not depend on how much they write. When
+//!   the fault ends, a sync under way completes at once, or
 //!   when it would have without the fault, whichever is later.
 
-use crate::config::DiskFault;
+use crate::config::{Disk, DiskFault};
 use crate::protocol::parts::frame;
 use crate::protocol::{DiskError, DiskImage, DiskOperation, DiskOrigin, File, Ticket};
 use crate::rng::{CausalId, Cause, Draws, Purpose};
-use crate::sampler::Distribution;
 use crate::time::{Span, Time};
 
 use super::queue::Handle;
@@ -69,7 +75,7 @@ pub(crate) struct DiskCall<'a> {
     pub(crate) id: CausalId,
     pub(crate) draws: &'a Draws,
     /// How long a sync takes.
-    pub(crate) latency: &'a Distribution,
+    pub(crate) settings: &'a Disk,
 }
 
 /// A sync that completes sooner because a fault is over: by which event until now, and when.
@@ -110,6 +116,8 @@ struct Edition {
     written: Vec<u8>,
     /// How many bytes of it are durable, provided that the edit that made this edition is.
     synced: usize,
+    /// How many bytes of it a sync has begun to write.
+    begun: usize,
     /// The length of the prefix that it shares with the edition before it.
     shared: usize,
 }
@@ -168,7 +176,7 @@ impl NodeDisk {
         operation: &DiskOperation,
         bytes: &[u8],
     ) -> Option<Done> {
-        let DiskCall { ticket, file, at: now, id, draws, latency } = *call;
+        let DiskCall { ticket, file, at: now, id, draws, settings } = *call;
         let writes =
             matches!(operation, DiskOperation::Append { .. } | DiskOperation::Replace { .. });
         if writes && self.is_full() {
@@ -205,7 +213,9 @@ impl NodeDisk {
         }
         let (edition, covers) = (contents.now.number, contents.now.written.len());
         let (sequence, appended) = (contents.ledger.written(), contents.appended);
-        let takes = latency.sample(|index| draws.draw(Purpose::Sync, id, index));
+        let latency = settings.sync.sample(|index| draws.draw(Purpose::Sync, id, index));
+        let unwritten = covers - std::mem::replace(&mut contents.now.begun, covers);
+        let takes = settings.rate.map_or(latency, |rate| plus_writing(latency, unwritten, rate));
         let slowed = if self.faults.is_empty() { None } else { self.slowed(id, draws) };
         let is_slowed = slowed.is_some();
         let (starts_at, ends_at) = (self.busy_until.max(now), Time::ZERO);
@@ -375,6 +385,7 @@ impl NodeDisk {
             }
             // What is read back after a power loss is on the platter.
             *synced = written.len();
+            contents.now.begun = contents.now.synced;
             contents.decided = contents.appended;
             contents.now.number = number + 1;
         }
@@ -400,6 +411,13 @@ impl NodeDisk {
     }
 }
 
+/// How long a sync of this latency takes that writes so many bytes, at `rate` bytes a second.
+fn plus_writing(latency: Span, bytes: usize, rate: u64) -> Span {
+    let nanos = bytes as u128 * 1_000_000_000 / u128::from(rate);
+    let nanos = nanos.saturating_add(latency.nanos().into()).min(Span::MAX.nanos().into());
+    Span::from_nanos(u64::try_from(nanos).expect("at most the longest span"))
+}
+
 /// What is in a file; an empty one is made when it is first asked for.
 #[inline]
 fn contents_of(files: &mut Vec<(File, FileContents)>, file: File) -> &mut FileContents {
@@ -417,8 +435,8 @@ fn contents_of(files: &mut Vec<(File, FileContents)>, file: File) -> &mut FileCo
 impl FileContents {
     /// Replaces the content by `written`, which begins with the first `shared` bytes of it.
     fn edit(&mut self, written: Vec<u8>, shared: usize) {
-        let synced = self.now.synced.min(shared);
-        let edition = Edition { number: self.now.number + 1, written, synced, shared };
+        let (synced, begun) = (self.now.synced.min(shared), self.now.begun.min(shared));
+        let edition = Edition { number: self.now.number + 1, written, synced, begun, shared };
         self.before.push(std::mem::replace(&mut self.now, edition));
     }
 

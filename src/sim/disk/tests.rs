@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::rng::Root;
+use crate::sampler::Distribution;
 
 const FILE: File = File(1);
 
@@ -11,12 +12,12 @@ const fn appends(bytes: &[u8]) -> DiskOperation {
     DiskOperation::Append { start: 0, end: bytes.len(), sequence: 0 }
 }
 
-const MILLISECOND: Distribution = Distribution::Constant(Span::from_millis(1));
+const MILLISECOND: Disk = Disk { sync: Distribution::Constant(Span::from_millis(1)), rate: None };
 
 /// A call at the beginning of time, on a disk whose syncs take a millisecond.
 fn call(ticket: Ticket, draws: &Draws) -> DiskCall<'_> {
     let (at, id) = (Time::ZERO, CausalId::root(Root::Run, 0, 0));
-    DiskCall { ticket, file: FILE, at, id, draws, latency: &MILLISECOND }
+    DiskCall { ticket, file: FILE, at, id, draws, settings: &MILLISECOND }
 }
 
 /// A disk, and the calls of a protocol on it.
@@ -105,6 +106,36 @@ fn syncs_complete_in_order_and_cover_what_was_written_before_them() {
     assert_eq!(contents_of(&mut bench.disk.files, FILE).now.synced, 1);
     bench.disk.complete(second);
     assert_eq!(contents_of(&mut bench.disk.files, FILE).now.synced, 2);
+}
+
+/// The files of a node share its disk: each sync waits for the one before it, and writes what is
+/// new in its own file.
+#[test]
+fn a_sync_takes_longer_by_what_it_has_to_write() {
+    let (mut disk, draws) = (NodeDisk::default(), Draws::new(7));
+    let settings = Disk { rate: Some(1_000), ..MILLISECOND };
+    let mut done_at = |ticket, file, operation: &DiskOperation, bytes: &[u8]| {
+        let call = DiskCall { file, settings: &settings, ..call(Ticket(ticket), &draws) };
+        let done = disk.perform(&call, operation, bytes);
+        done.map_or(0, |done| done.at.nanos() / 1_000_000)
+    };
+    let other = File(2);
+    let replace = DiskOperation::Replace { start: 0, end: 20 };
+    done_at(0, FILE, &appends(b"abcdef"), b"abcdef");
+    assert_eq!(done_at(1, FILE, &DiskOperation::Sync, b""), 1 + 6);
+    assert_eq!(done_at(2, FILE, &DiskOperation::Sync, b""), 7 + 1);
+    done_at(3, FILE, &appends(b"gh"), b"gh");
+    assert_eq!(done_at(4, other, &DiskOperation::Sync, b""), 8 + 1);
+    assert_eq!(done_at(5, other, &replace, &[0; 20]), 9 + 21);
+    // Half of what is new is cut off before it is written.
+    done_at(6, FILE, &DiskOperation::TruncateSuffix { length: 7 }, b"");
+    assert_eq!(done_at(7, FILE, &DiskOperation::Sync, b""), 30 + 2);
+}
+
+#[test]
+fn a_disk_that_writes_for_ever_is_never_done() {
+    assert_eq!(plus_writing(Span::from_millis(1), usize::MAX, 1), Span::MAX);
+    assert_eq!(plus_writing(Span::from_millis(1), 2, 3).nanos(), 1_000_000 + 666_666_666);
 }
 
 #[test]

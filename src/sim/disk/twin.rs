@@ -1,5 +1,5 @@
-//! The disk against a dumb twin, which remembers every operation and lists all states that a power
-//! loss may leave.
+//! The disk against a dumb twin, which remembers every operation, lists all states that a power
+//! loss may leave, and marks every byte that a sync has begun to write.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::rng::Root;
+use crate::sampler::Distribution;
 
 const FILE: File = File(1);
+const LATENCY: Span = Span::from_millis(1);
+/// Bytes a second; no whole number of nanoseconds a byte.
+const RATE: u64 = 300_000_000;
 
 /// A change to the file.
 #[derive(Clone, Debug)]
@@ -35,9 +39,37 @@ struct Twin {
     durable: usize,
     /// Syncs under way, and how many changes each covers.
     syncs: Vec<(Ticket, usize)>,
+    /// Of every byte of the file, whether a sync has begun to write it.
+    begun: Vec<bool>,
+    /// When the last sync completes.
+    busy_until: Time,
 }
 
 impl Twin {
+    fn change(&mut self, change: Change) {
+        match &change {
+            Change::Append(bytes) => self.begun.extend(bytes.iter().map(|_| false)),
+            Change::Truncate(length) => self.begun.truncate(*length),
+            Change::Replace(bytes) => self.begun = vec![false; bytes.len()],
+        }
+        self.changes.push(change);
+    }
+
+    /// A sync is asked for, at the beginning of time; when it completes.
+    fn sync(&mut self, ticket: Ticket) -> Time {
+        self.syncs.push((ticket, self.changes.len()));
+        let bytes = self.begun.iter().filter(|begun| !**begun).count() as u64;
+        self.begun.fill(true);
+        self.busy_until += LATENCY + Span::from_nanos(bytes * 1_000_000_000 / RATE);
+        self.busy_until
+    }
+
+    fn lose_power(&mut self, left: Vec<u8>) {
+        self.begun = vec![true; left.len()];
+        (self.changes, self.durable) = (vec![Change::Replace(left)], 1);
+        self.busy_until = Time::ZERO;
+    }
+
     /// The file after so many changes.
     fn content(&self, changes: usize) -> Vec<u8> {
         let mut content = Vec::new();
@@ -98,13 +130,13 @@ proptest! {
     fn the_disk_does_what_its_twin_does(steps in steps(), seed in any::<u64>()) {
         let (mut disk, mut twin) = (NodeDisk::default(), Twin::default());
         let draws = Draws::new(seed);
-        let latency = Distribution::Constant(Span::from_millis(1));
+        let settings = Disk { sync: Distribution::Constant(LATENCY), rate: Some(RATE) };
         for (number, step) in (0..).zip(steps) {
             let (ticket, id) = (Ticket(number), CausalId::root(Root::Run, number, 0));
             let mut perform = |operation: DiskOperation, bytes: &[u8]| {
-                let (at, draws, latency) = (Time::ZERO, &draws, &latency);
-                let call = DiskCall { ticket, file: FILE, at, id, draws, latency };
-                disk.perform(&call, &operation, bytes)
+                let (at, draws, settings) = (Time::ZERO, &draws, &settings);
+                let call = DiskCall { ticket, file: FILE, at, id, draws, settings };
+                disk.perform(&call, &operation, bytes).map(|done| done.at)
             };
             match step {
                 Step::Change(change) => {
@@ -121,14 +153,12 @@ proptest! {
                             perform(DiskOperation::Replace { start: 0, end: bytes.len() }, bytes)
                         }
                     };
-                    twin.changes.push(change);
-                    if done.is_some() {
-                        twin.syncs.push((ticket, twin.changes.len()));
-                    }
+                    let replaces = matches!(change, Change::Replace(_));
+                    twin.change(change);
+                    prop_assert_eq!(done, replaces.then(|| twin.sync(ticket)));
                 }
                 Step::Sync => {
-                    prop_assert!(perform(DiskOperation::Sync, &[]).is_some());
-                    twin.syncs.push((ticket, twin.changes.len()));
+                    prop_assert_eq!(perform(DiskOperation::Sync, &[]), Some(twin.sync(ticket)));
                 }
                 Step::Complete if twin.syncs.is_empty() => {}
                 Step::Complete => {
@@ -145,7 +175,7 @@ proptest! {
                         // The completion of a sync that the power loss cut short changes nothing.
                         disk.complete(ticket);
                     }
-                    (twin.changes, twin.durable) = (vec![Change::Replace(left)], 1);
+                    twin.lose_power(left);
                 }
             }
             // What a process reads, whether it lives or has just started again.

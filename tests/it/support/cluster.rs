@@ -36,7 +36,7 @@ pub(crate) fn config(nodes: u16) -> Config {
         },
         clocks: vec![Clock::default(); nodes.into()],
         client_clocks: vec![],
-        disk: Disk { sync: Distribution::Constant(Span::ZERO) },
+        disk: Disk { sync: Distribution::Constant(Span::ZERO), rate: None },
         workload: Some(Workload {
             clients: 1,
             pace: Pace::Closed { think: Distribution::Constant(Span::ZERO) },

@@ -88,6 +88,9 @@ impl<'a> Settling<'a> {
                 "how long a message waits before a link of some bandwidth depends on the load",
             );
         }
+        if scenario.disk.rate.is_some() && config.wal.policy != Policy::Off {
+            return Err("how long a sync waits for a disk of some rate depends on the load");
+        }
         let legs = networks.iter().flat_map(|network| {
             let legs = network.client_legs.iter().map(|leg| &leg.delay);
             [&network.client_delay].into_iter().chain(legs)

@@ -223,13 +223,14 @@ fn where_leaders_may_be_given_up_what_has_settled_may_begin_anew() {
 
 #[test]
 fn what_cannot_be_said_is_said_to_be_so() {
-    let unsaid = |story: &str| {
+    let within = |story: &str| {
         let scenario = scenario(story);
-        match scenario.protocol.settles_within(&scenario.config) {
-            SettlesWithin::Unsaid { why } => why,
-            SettlesWithin::Span(span) | SettlesWithin::Anew { within: span, .. } => {
-                panic!("{span}: {story}")
-            }
+        scenario.protocol.settles_within(&scenario.config)
+    };
+    let unsaid = |story: &str| match within(story) {
+        SettlesWithin::Unsaid { why } => why,
+        SettlesWithin::Span(span) | SettlesWithin::Anew { within: span, .. } => {
+            panic!("{span}: {story}")
         }
     };
     let plain = "[protocol.leader-follower]\n";
@@ -244,6 +245,11 @@ fn what_cannot_be_said_is_said_to_be_so() {
         unsaid(&format!("{plain}wal.policy = \"fsync\"\n[disk]\nsync = \"8760h\"\n"))
             .contains("sync")
     );
+    let logged =
+        |policy: &str| format!("{plain}wal.policy = \"{policy}\"\n[disk]\nrate = \"1MB/s\"\n");
+    assert!(unsaid(&logged("group-commit")).contains("a disk of some rate"));
+    // Without a log nothing is written.
+    assert!(matches!(within(&logged("off")), SettlesWithin::Span(_)));
 }
 
 /// n1 erases a key and keeps no trace of it. n2 received the state without the key, lost that with
