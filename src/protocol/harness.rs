@@ -149,7 +149,7 @@ pub struct Harness<P: Protocol> {
     links: BTreeMap<(NodeId, NodeId), VecDeque<P::Message>>,
     effects: Effects<P>,
     /// By [`OpId`].
-    asked: Vec<Asked>,
+    asked: Vec<Requested>,
     replies: Vec<(RequestId, Reply)>,
     observations: Vec<(NodeId, Observation)>,
     transcript: String,
@@ -157,7 +157,7 @@ pub struct Harness<P: Protocol> {
 
 /// What a client asks, however often.
 #[derive(Clone, Copy)]
-struct Asked {
+struct Requested {
     session: Session,
     operation: Operation,
     /// The number of the last attempt, counted from 0.
@@ -290,7 +290,7 @@ impl<P: Protocol> Harness<P> {
         let own = self.asked.iter().rev().find(|asked| asked.session.client == client);
         let sequence = own.map_or(0, |asked| asked.session.sequence) + 1;
         let id = u32::try_from(self.asked.len()).expect("fewer than 2^32 requests");
-        self.asked.push(Asked { session: Session { client, sequence }, operation, attempt: 0 });
+        self.asked.push(Requested { session: Session { client, sequence }, operation, attempt: 0 });
         Ok(self.attempt(node, OpId(id)))
     }
 
@@ -320,7 +320,7 @@ impl<P: Protocol> Harness<P> {
     }
 
     fn attempt(&mut self, node: NodeId, id: OpId) -> RequestId {
-        let Asked { session, operation, attempt } = self.asked[id.0 as usize];
+        let Requested { session, operation, attempt } = self.asked[id.0 as usize];
         let request = RequestId::new(id, attempt);
         let whose = match self.names.client(session.client) {
             CLIENT => String::new(),
