@@ -338,7 +338,6 @@ impl EdnReader {
             (happened, _) => happened,
         };
         let time = fields.time.clone().and_then(|at| number(&text[at]));
-        let version = fields.version.clone().filter(|_| happened != Happened::Invoke);
         let mut event = ClientEvent {
             process,
             process_at,
@@ -348,7 +347,7 @@ impl EdnReader {
             key: None,
             datum: Datum::Missing,
             time,
-            rank: version.and_then(|at| ranking(&text[at])),
+            rank: fields.version.clone().and_then(|at| ranking(&text[at])),
             line,
         };
         if matches!(happened, Happened::Invoke | Happened::Ok) {

@@ -188,9 +188,8 @@ fn note(line: &[u8], number: u32, recorder: &mut Recorder) -> Result<(), Box<Com
         return Err(Complaint::new(asked_at, "`cas` is no function of this format", label)
             .suggest(&event.f.0, &known));
     }
-    let wants_key = asked.is_on_one_key();
     let key = event.key.as_ref().map(|key| recorder.keys.intern(key.0.as_bytes()));
-    if wants_key && key.is_none() {
+    if asked.is_on_one_key() && key.is_none() {
         let title = format!("this `{}` has no `key`", event.f.0);
         return Err(Complaint::new(asked_at, title, "expected a `key` that is a string"));
     }
@@ -207,10 +206,10 @@ fn note(line: &[u8], number: u32, recorder: &mut Recorder) -> Result<(), Box<Com
         happened,
         asked,
         asked_at,
-        key: key.filter(|_| wants_key),
+        key,
         datum,
         time: event.time_ns,
-        rank: if happened == Happened::Invoke { None } else { event.rank() },
+        rank: event.rank(),
         line: number,
     })
 }

@@ -17,7 +17,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         match observation {
             Observation::Role { role, term } => self.note_role(node, role, term),
             Observation::Accept { request, key, version, over } => {
-                let op = request.operation;
+                let op = request.operation();
                 if self.contest.is_on() {
                     self.note_contested(node, op);
                 }
@@ -30,9 +30,14 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
             }
             Observation::Apply { .. }
             | Observation::Discard { .. }
+            | Observation::Vote { .. }
             | Observation::Append { .. }
             | Observation::Truncate { .. }
-            | Observation::Commit { .. } => {}
+            | Observation::Durable { .. }
+            | Observation::Commit { .. }
+            | Observation::Applied { .. }
+            | Observation::Snapshot { .. }
+            | Observation::Configuration { .. } => {}
             Observation::Replay { file, covers, records, last, digest } => {
                 self.note_recovery(node, file, covers, LogRead { records, last, digest });
             }

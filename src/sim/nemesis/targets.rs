@@ -67,7 +67,8 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     pub(in super::super) fn leader(&self) -> Option<NodeId> {
         let leads = |node: &NodeId| match self.slots[node.index()].role {
             Some((Role::Leader, term)) => Some((term, *node)),
-            Some((Role::Follower | Role::Candidate, _)) | None => None,
+            Some((Role::Follower | Role::Candidate | Role::PreCandidate | Role::Learner, _))
+            | None => None,
         };
         let leaders = NodeId::all(self.config.cluster.nodes).filter_map(|node| leads(&node));
         leaders.max_by_key(|(term, node)| (*term, Reverse(*node))).map(|(_, node)| node)
@@ -149,6 +150,8 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
                 Some((Role::Leader, _)) => states.insert(NodeState::Leader),
                 Some((Role::Follower, _)) => states.insert(NodeState::Follower),
                 Some((Role::Candidate, _)) => states.insert(NodeState::Candidate),
+                Some((Role::PreCandidate, _)) => states.insert(NodeState::PreCandidate),
+                Some((Role::Learner, _)) => states.insert(NodeState::Learner),
                 None => {}
             }
             if !slot.is_up() {
