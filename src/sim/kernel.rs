@@ -34,9 +34,9 @@ pub(crate) struct Kernel<P: Protocol, Q> {
     pub(crate) draws: Draws,
     /// What clients invoked, and the answers.
     pub(crate) history: History,
-    /// Messages by fate, but not by kind.
+    /// Messages by fate. Of those sent and delivered it counts the clients' alone.
     pub(crate) counts: MessageCounts,
-    /// Messages between nodes by kind.
+    /// Messages sent and delivered between nodes.
     pub(crate) kinds: KindTally,
     /// Messages between nodes that are on their way, heartbeats left out.
     pub(crate) in_flight: u64,

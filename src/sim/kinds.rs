@@ -1,6 +1,6 @@
 //! Messages between nodes, counted by kind while a run is played.
 
-use crate::metrics::KindCounts;
+use crate::metrics::{KindCounts, MessageCounts};
 use crate::protocol::Message;
 
 /// What was sent and delivered of each kind. There is room for every `u8`, so that counting checks
@@ -28,11 +28,13 @@ impl KindTally {
         self.0[usize::from(kind)].delivered += 1;
     }
 
-    /// The counts with the names of their kinds.
-    pub(crate) fn named<M: Message>(&self) -> Vec<KindCounts> {
-        let named = M::KINDS.iter().zip(self.0.iter());
-        named
-            .map(|(kind, &Counts { sent, delivered })| KindCounts { kind, sent, delivered })
-            .collect()
+    /// `counts` with these messages added.
+    pub(crate) fn add_to<M: Message>(&self, mut counts: MessageCounts) -> MessageCounts {
+        for (kind, &Counts { sent, delivered }) in M::KINDS.iter().zip(self.0.iter()) {
+            counts.sent += sent;
+            counts.delivered += delivered;
+            counts.by_kind.push(KindCounts { kind, sent, delivered });
+        }
+        counts
     }
 }
