@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Config, ReadFrom, RetryPolicy, ScriptedOperation, Workload};
+use super::{Config, Mix, ReadFrom, RetryPolicy, ScriptedOperation, Workload};
 use crate::id::ClientId;
 use crate::operation::{Operation, ReadQuorum};
 
@@ -44,6 +44,7 @@ impl Config {
                 Operation::Put { .. }
                 | Operation::Delete { .. }
                 | Operation::Append { .. }
+                | Operation::Cas { .. }
                 | Operation::Clear => {}
             }
         }
@@ -74,7 +75,8 @@ impl Config {
             | Operation::Append { .. }
             | Operation::List
             | Operation::ReadAll
-            | Operation::Clear => None,
+            | Operation::Clear
+            | Operation::Cas { .. } => None,
         });
         self.workloads().filter_map(|workload| workload.read_quorum).chain(scripted)
     }
@@ -96,16 +98,19 @@ impl Config {
             Operation::Put { quorum, .. }
             | Operation::Delete { quorum, .. }
             | Operation::Append { quorum, .. } => quorum.is_some_and(|quorum| quorum < wanted),
-            Operation::Get { .. } | Operation::List | Operation::ReadAll | Operation::Clear => {
-                false
-            }
+            Operation::Get { .. }
+            | Operation::List
+            | Operation::ReadAll
+            | Operation::Clear
+            | Operation::Cas { .. } => false,
         })
     }
 
     /// Whether everything that the run writes is appended.
     #[must_use]
     pub fn only_appends(&self) -> bool {
-        self.workloads().all(|workload| workload.mix.put == 0 && workload.mix.delete == 0)
+        let appends = |mix: &Mix| mix.put == 0 && mix.delete == 0 && mix.cas == 0;
+        self.workloads().all(|workload| appends(&workload.mix))
             && self.script.iter().all(|one| !one.operation.is_write() || is_append(one))
     }
 

@@ -139,6 +139,7 @@ const fn word(function: Function) -> &'static str {
         Function::List => "list",
         Function::ReadAll => "read-all",
         Function::Clear => "clear",
+        Function::Cas => "cas",
     }
 }
 
@@ -151,6 +152,7 @@ impl fmt::Display for EventValue<'_> {
                 let elements = elements.iter().map(|element| EdnText(element));
                 Separated("[", elements, " ", "]").fmt(f)
             }
+            Self::Vector(parts) => Separated("[", parts.iter(), " ", "]").fmt(f),
             Self::Keys(keys) => {
                 Separated("#{", keys.iter().map(|key| EdnText(key)), " ", "}").fmt(f)
             }

@@ -90,6 +90,7 @@ fn written_out(
             Function::Get => (Operation::Get { key, quorum: None }, true),
             Function::List => (Operation::List, true),
             Function::ReadAll => (Operation::ReadAll, true),
+            Function::Cas => (Operation::Cas { key, from: entry.over, to: value }, false),
             Function::Clear => panic!("a workload clears nothing"),
         };
         let drawn = draws.below(Purpose::Replica, root, 0, config.cluster.nodes.into());
