@@ -244,3 +244,111 @@ impl History {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::{Access, Failure, KeyContent};
+    use crate::id::{ClientId, KeyId, NodeId};
+
+    const KEY: KeyId = KeyId(3);
+
+    fn version(timestamp: i64) -> Version {
+        Version { timestamp, node: NodeId(0), sequence: 1 }
+    }
+
+    fn cas(history: &mut History, from: Option<usize>, to: usize) -> OpId {
+        let (from, to) = (from.map(Value::text), Value::text(to));
+        let process = Process::first(ClientId(0));
+        let cas = Operation::Cas { key: KEY, from, to };
+        let op = history.invoke(Time::ZERO, Time::ZERO, process, cas);
+        assert_eq!(history.mark(op, cas), cas);
+        op
+    }
+
+    fn told(history: &History, op: OpId) -> Vec<(Option<i64>, Access<'_>)> {
+        let effects = history.effects(op);
+        let of = |version: Option<Version>| version.map(|version| version.timestamp);
+        effects.map(|effect| (of(effect.version), effect.access)).collect()
+    }
+
+    /// The table: what a compare-and-set did by what became of it.
+    #[test]
+    fn a_compare_and_set_is_a_read_and_a_put_as_far_as_is_known() {
+        let mut history = History::default();
+        let (one, two) = (Value::text(1), Value::text(2));
+        let read = |content| Access::Read(content);
+        let pending = cas(&mut history, Some(1), 2);
+        assert_eq!(told(&history, pending), [(None, Access::Put(two))]);
+        let [done, absent, info, failed, mismatch] =
+            [Some(1), None, Some(1), Some(1), Some(1)].map(|from| cas(&mut history, from, 2));
+        let complete = |history: &mut History, op, status, failure| {
+            history.complete(op, Time::ZERO, status, |entry| entry.failure = failure);
+        };
+        for (op, stamp) in [(done, 5), (absent, 6), (info, 7)] {
+            history.accept(op, version(stamp));
+            assert_eq!(history.entry(op).version, Some(version(stamp)));
+        }
+        complete(&mut history, done, Status::Ok, None);
+        complete(&mut history, absent, Status::Ok, None);
+        complete(&mut history, info, Status::Info, Some(Failure::Timeout));
+        complete(&mut history, failed, Status::Fail, Some(Failure::NotLeader));
+        complete(&mut history, mismatch, Status::Fail, Some(Failure::Mismatch));
+        history.mismatched(mismatch, Some(Value::text(4)), Some(version(4)), None);
+        let expected = read(KeyContent::Value(one));
+        assert_eq!(told(&history, done), [(None, expected), (Some(5), Access::Put(two))]);
+        let nothing = read(KeyContent::Nothing);
+        assert_eq!(told(&history, absent), [(None, nothing), (Some(6), Access::Put(two))]);
+        assert_eq!(told(&history, info), [(Some(7), Access::Put(two))]);
+        assert_eq!(told(&history, failed), [(None, Access::Put(two))]);
+        let found = read(KeyContent::Value(Value::text(4)));
+        assert_eq!(told(&history, mismatch), [(Some(4), found), (None, Access::Put(two))]);
+        let happened = history.accesses_of(mismatch).map(|(_, access)| access.status);
+        assert_eq!(happened.collect::<Vec<_>>(), [Status::Ok, Status::Fail]);
+    }
+
+    #[test]
+    fn accesses_come_in_the_place_of_their_operation_and_know_it() {
+        let mut history = History::default();
+        let process = Process::first(ClientId(0));
+        let get = Operation::Get { key: KEY, quorum: None };
+        let before = history.invoke(Time::ZERO, Time::ZERO, process, get);
+        let (one, two) = (cas(&mut history, None, 1), cas(&mut history, Some(1), 2));
+        let after = history.invoke(Time::ZERO, Time::ZERO, process, get);
+        let functions = history.accesses().map(|(op, entry)| (history.whole(op), entry.function));
+        let expected = [
+            (before, Function::Get),
+            (one, Function::Get),
+            (one, Function::Put),
+            (two, Function::Get),
+            (two, Function::Put),
+            (after, Function::Get),
+        ];
+        assert_eq!(functions.collect::<Vec<_>>(), expected);
+        let all: Vec<OpId> = history.accesses().map(|(op, _)| op).collect();
+        assert!(all.windows(2).all(|two| history.is_before(two[0], two[1])));
+        let mut places: Vec<usize> = all.iter().map(|op| history.place(*op)).collect();
+        places.sort_unstable();
+        places.dedup();
+        assert_eq!((places.len(), places.last()), (6, Some(&(history.places() - 1))));
+        assert_eq!((history.entries().len(), history.iter().len()), (4, 4));
+    }
+
+    #[test]
+    fn a_retried_one_has_a_version_for_each_attempt_and_says_what_each_replaced() {
+        let mut history = History::default();
+        let op = cas(&mut history, None, 1);
+        for (stamp, over) in [(5, None), (6, Some(Value::text(1)))] {
+            history.accept(op, version(stamp));
+            history.written_over(op, over.into());
+        }
+        assert_eq!(history.other_versions(), [(history.put_of(op), version(5))]);
+        assert_eq!(history.over(op).collect::<Vec<_>>(), [None, Some(Value::text(1))]);
+        assert_eq!(history.entry(op).version, Some(version(6)));
+    }
+
+    #[test]
+    fn an_entry_is_small() {
+        assert!(size_of::<Entry>() <= 104, "{}", size_of::<Entry>());
+    }
+}

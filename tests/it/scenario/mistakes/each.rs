@@ -171,7 +171,7 @@ expect = { existed = true }"#,
     ),
     (
         "[[operation]]\nat = \"1s\"\nclient = \"a\"\nread-all = {}\nexpect = { degraded = true }",
-        &["has no `degraded`", "`put`, `delete`, `clear` or `append`"],
+        &["has no `degraded`", "`put`, `delete`, `clear`, `append` or `cas`"],
     ),
     (
         r#"[[operation]]
