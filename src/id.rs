@@ -18,7 +18,9 @@ pub const MAX_NODES: usize = 1024;
 pub struct NodeId(pub u16);
 
 /// A client, counted from 0. Its name is in [`crate::names::Names::clients`].
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, Debug,
+)]
 pub struct ClientId(pub u32);
 
 /// An interned key: an index into [`crate::names::Names::keys`].
@@ -444,6 +446,94 @@ impl FromIterator<NodeId> for NodeSet {
     }
 }
 
+/// A set of the nodes `n1` to `n64`, in 64 bits: small enough to travel in an
+/// [`Observation`](crate::protocol::Observation). A protocol that keeps a replicated log has no
+/// larger configurations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeBits(pub u64);
+
+impl NodeBits {
+    /// How many nodes there is room for.
+    pub const ROOM: u16 = 64;
+
+    /// The empty set.
+    pub const EMPTY: Self = Self(0);
+
+    /// The first `count` nodes; all that there is room for where `count` is larger.
+    #[must_use]
+    pub const fn first(count: u16) -> Self {
+        if count >= Self::ROOM { Self(u64::MAX) } else { Self((1 << count) - 1) }
+    }
+
+    /// The set of this node alone.
+    ///
+    /// # Panics
+    ///
+    /// When the node is beyond [`NodeBits::ROOM`].
+    #[must_use]
+    #[inline]
+    pub const fn of(node: NodeId) -> Self {
+        assert!(node.0 < Self::ROOM, "n1 to n64");
+        Self(1 << node.0)
+    }
+
+    /// The same set with `node` in it.
+    ///
+    /// # Panics
+    ///
+    /// When the node is beyond [`NodeBits::ROOM`].
+    #[must_use]
+    #[inline]
+    pub const fn with(self, node: NodeId) -> Self {
+        Self(self.0 | Self::of(node).0)
+    }
+
+    /// The same set without `node`.
+    #[must_use]
+    #[inline]
+    pub const fn without(self, node: NodeId) -> Self {
+        if node.0 < Self::ROOM { Self(self.0 & !(1 << node.0)) } else { self }
+    }
+
+    /// Whether `node` is in the set.
+    #[must_use]
+    #[inline]
+    pub const fn contains(self, node: NodeId) -> bool {
+        node.0 < Self::ROOM && self.0 >> node.0 & 1 == 1
+    }
+
+    /// How many nodes are in both sets.
+    #[must_use]
+    #[inline]
+    pub const fn common(self, other: Self) -> u32 {
+        (self.0 & other.0).count_ones()
+    }
+
+    /// How many nodes are in the set.
+    #[must_use]
+    pub const fn len(self) -> u32 {
+        self.0.count_ones()
+    }
+
+    /// Whether no node is in the set.
+    #[must_use]
+    #[inline]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The nodes, lowest id first.
+    pub fn iter(self) -> impl Iterator<Item = NodeId> {
+        NodeId::all(Self::ROOM).filter(move |node| self.contains(*node))
+    }
+}
+
+impl FromIterator<NodeId> for NodeBits {
+    fn from_iter<I: IntoIterator<Item = NodeId>>(nodes: I) -> Self {
+        nodes.into_iter().fold(Self::EMPTY, Self::with)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -490,5 +580,17 @@ mod tests {
         assert!(set.remove(NodeId(63)) && !set.remove(NodeId(63)));
         assert_eq!(set.iter().collect::<Vec<_>>(), [NodeId(0), NodeId(64), NodeId(1023)]);
         assert_eq!((set.len(), set.is_empty(), set.contains(NodeId(1))), (3, false, false));
+    }
+
+    #[test]
+    fn a_set_in_64_bits_has_room_for_the_first_64_nodes() {
+        let set: NodeBits = [NodeId(0), NodeId(63), NodeId(5)].into_iter().collect();
+        assert_eq!(set.iter().collect::<Vec<_>>(), [NodeId(0), NodeId(5), NodeId(63)]);
+        assert_eq!((set.len(), set.is_empty(), NodeBits::EMPTY.is_empty()), (3, false, true));
+        assert!(set.contains(NodeId(63)) && !set.contains(NodeId(64)) && !set.contains(NodeId(1)));
+        assert_eq!(set.without(NodeId(5)).without(NodeId(64)).len(), 2);
+        assert_eq!(NodeBits::first(3).iter().collect::<Vec<_>>(), [0, 1, 2].map(NodeId));
+        assert_eq!((NodeBits::first(64).len(), NodeBits::first(100).len()), (64, 64));
+        assert_eq!(set.common(NodeBits::first(6)), 2);
     }
 }

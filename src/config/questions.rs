@@ -29,22 +29,24 @@ impl Config {
     }
 
     /// The fewest replicas that a read of the run asks, and whether all reads repair; `None` if
-    /// some read asks one node alone, as a read of all keys does, or there are no reads.
+    /// some read asks one node alone, as a read of all keys and a compare-and-set do, or there are
+    /// no reads.
     #[must_use]
     pub fn weakest_read_quorum(&self) -> Option<ReadQuorum> {
         let mut quorums = Vec::new();
-        for workload in self.workloads().filter(|workload| workload.mix.has_reads()) {
-            let asks_one = workload.mix.list > 0 || workload.mix.read_all > 0;
+        let reads = |mix: &Mix| mix.has_reads() || mix.cas > 0;
+        for workload in self.workloads().filter(|workload| reads(&workload.mix)) {
+            let Mix { list, read_all, cas, .. } = workload.mix;
+            let asks_one = list > 0 || read_all > 0 || cas > 0;
             quorums.push(workload.read_quorum.filter(|_| !asks_one));
         }
         for scripted in &self.script {
             match scripted.operation {
                 Operation::Get { quorum, .. } => quorums.push(quorum),
-                Operation::List | Operation::ReadAll => quorums.push(None),
+                Operation::List | Operation::ReadAll | Operation::Cas { .. } => quorums.push(None),
                 Operation::Put { .. }
                 | Operation::Delete { .. }
                 | Operation::Append { .. }
-                | Operation::Cas { .. }
                 | Operation::Clear => {}
             }
         }

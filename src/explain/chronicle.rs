@@ -140,8 +140,12 @@ fn lives<'a>(
     for NodeEvent { at, what, .. } in node_events {
         match what {
             NodeEventKind::Role { role: Role::Leader, term } => role = Life::Leads(*term),
-            NodeEventKind::Role { role: Role::Candidate, .. } => role = Life::Candidate,
-            NodeEventKind::Role { role: Role::Follower, .. } => role = Life::Follows,
+            NodeEventKind::Role { role: Role::Candidate | Role::PreCandidate, .. } => {
+                role = Life::Candidate;
+            }
+            NodeEventKind::Role { role: Role::Follower | Role::Learner, .. } => {
+                role = Life::Follows;
+            }
             NodeEventKind::Down => (up, paused, role) = (false, false, Life::Follows),
             NodeEventKind::Up(_) => up = true,
             NodeEventKind::Paused => paused = true,

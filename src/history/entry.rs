@@ -49,6 +49,8 @@ pub enum Failure {
     Unfinished,
     /// Too few replicas answered a read, or acknowledged its repair, in time.
     TooFewReplies,
+    /// The client's session was evicted: whether an earlier attempt was applied is not known.
+    SessionExpired,
     /// A compare-and-set found another value than it expected.
     Mismatch,
 }

@@ -31,6 +31,8 @@ pub struct Context<'a, P: Protocol> {
     pub(crate) next_ticket: &'a mut u64,
     /// Whether single writes are followed: by a trace, or by an explanation of a lost write.
     pub(crate) observed: bool,
+    /// Whether the protocol keeps a replicated log, and observations of it are wanted.
+    pub(crate) keeps_log: bool,
     pub(crate) disk_is_full: bool,
     pub(crate) effects: &'a mut Effects<P>,
 }
@@ -225,20 +227,32 @@ impl<P: Protocol> Context<'_, P> {
         self.effects.push(Effect::Reply { request, reply });
     }
 
+    /// Whether the node keeps a replicated log and is to say what happens to it. A protocol asks
+    /// this before it does work for an observation's sake alone, such as hashing an entry.
+    #[must_use]
+    #[inline]
+    pub const fn says_of_its_log(&self) -> bool {
+        self.keeps_log || self.observed
+    }
+
     /// Says what has happened inside the node.
     #[inline]
     pub fn observe(&mut self, observation: Observation) {
-        let always = match observation {
+        let is_wanted = match observation {
             Observation::Role { .. } | Observation::Accept { .. } | Observation::Replay { .. } => {
                 true
             }
-            Observation::Apply { .. }
-            | Observation::Discard { .. }
+            Observation::Vote { .. }
             | Observation::Append { .. }
             | Observation::Truncate { .. }
-            | Observation::Commit { .. } => false,
+            | Observation::Durable { .. }
+            | Observation::Commit { .. }
+            | Observation::Applied { .. }
+            | Observation::Snapshot { .. }
+            | Observation::Configuration { .. } => self.keeps_log,
+            Observation::Apply { .. } | Observation::Discard { .. } => false,
         };
-        if always || self.observed {
+        if is_wanted || self.observed {
             self.effects.push(Effect::Observe(observation));
         }
     }

@@ -91,11 +91,11 @@ pub use crate::history::Over;
 pub use context::{Context, Origin};
 pub use disk::{DiskError, DiskImage, DiskOrigin, File, Ticket};
 pub(crate) use effect::{DiskOperation, Effect, Effects};
-pub use input::{Input, NoTimer, RequestId};
+pub use input::{Input, NoTimer, RequestId, Session};
 pub use message::{Carried, Message, Relation};
-pub use observation::{DiscardReason, Observation};
+pub use observation::{DiscardReason, EntryHash, Observation, StateHash};
 pub use reply::{FoundList, Outcome, Reply, Response};
-pub use snapshot::{NodeSnapshot, Role, Stored};
+pub use snapshot::{LogStatus, NodeSnapshot, Role, Stored};
 
 pub mod authors {
     #![doc = include_str!("AUTHORS.md")]
@@ -130,6 +130,13 @@ pub trait Protocol: Sized + 'static {
 
     /// The names of its files by number, for transcripts. A file without a name is `file 2`.
     const FILES: &'static [&'static str] = &[];
+
+    /// Whether nodes with these settings keep a replicated log. Then they say what happens to it,
+    /// and the checks of a replicated log are made: see [`authors`].
+    fn keeps_log(config: &Self::Config) -> bool {
+        let _ = config;
+        false
+    }
 
     /// Builds the node from its disk, which is empty on first boot.
     fn recover(config: &Self::Config, disk: &DiskImage, cx: &mut Context<'_, Self>) -> Self;

@@ -1,7 +1,11 @@
 //! What a node says of itself. Checkers, metrics, traces and explanations read nothing else of it.
 
+use std::fmt;
+use std::hash::Hash;
+
+use crate::digest::name_hash;
 use crate::history::Over;
-use crate::id::{KeyId, LogIndex, Position, Term, Version};
+use crate::id::{KeyId, LogIndex, NodeBits, NodeId, Position, Term, Version};
 use crate::names::Names;
 
 use super::disk::File;
@@ -45,20 +49,65 @@ pub enum Observation {
         /// Why.
         reason: DiscardReason,
     },
-    /// An entry was appended to the replicated log.
+    /// The node has a vote in a term, and may tell of it: it is durable. Of its own vote too.
+    Vote {
+        /// The term.
+        term: Term,
+        /// The candidate that it votes for.
+        candidate: NodeId,
+    },
+    /// The node appended an entry to its replicated log. What the log has at that index and behind
+    /// it is replaced; a gap there cannot be.
     Append {
         /// Its term and index.
-        at: Position,
+        position: Position,
+        /// What it says.
+        entry: EntryHash,
     },
-    /// The entries of the replicated log from an index on were cut off.
+    /// The node cut off the entries of its replicated log from an index on.
     Truncate {
         /// The first index that was cut off.
         from: LogIndex,
     },
-    /// The replicated log is committed up to an index.
+    /// The node's own log is durable up to an index, as far as its disk says.
+    Durable {
+        /// The last index that is durable.
+        index: LogIndex,
+    },
+    /// The node knows that the log is committed up to an index.
     Commit {
         /// The last index that is committed.
         index: LogIndex,
+    },
+    /// The node applied the entry of an index to its state machine.
+    Applied {
+        /// The index.
+        index: LogIndex,
+        /// The whole state after it.
+        state: StateHash,
+    },
+    /// A snapshot is in place on the node's disk: of its own state, or installed from another node
+    /// in place of what the node had up to there.
+    Snapshot {
+        /// The last entry that it covers.
+        position: Position,
+        /// The state that it holds; `None` where that is no state of committed entries alone.
+        state: Option<StateHash>,
+        /// Whether it came from another node.
+        installed: bool,
+    },
+    /// The configuration in the node's log: who votes and who does not. It counts as soon as it is
+    /// in the log (Raft section 6). Until a node says otherwise every node votes.
+    Configuration {
+        /// The index of its entry.
+        index: LogIndex,
+        /// The nodes that vote.
+        voters: NodeBits,
+        /// Of a joint configuration, the nodes that voted before and vote until it is over; else
+        /// empty.
+        outgoing: NodeBits,
+        /// The nodes that have the log and do not vote.
+        learners: NodeBits,
     },
     /// The node has started and read its write-ahead log. [`super::parts::wal::Wal::open`] emits
     /// this.
@@ -84,9 +133,14 @@ impl Observation {
             Self::Accept { version, .. } => Some(*version),
             Self::Apply { stored, .. } | Self::Discard { stored, .. } => Some(stored.version),
             Self::Role { .. }
+            | Self::Vote { .. }
             | Self::Append { .. }
             | Self::Truncate { .. }
+            | Self::Durable { .. }
             | Self::Commit { .. }
+            | Self::Applied { .. }
+            | Self::Snapshot { .. }
+            | Self::Configuration { .. }
             | Self::Replay { .. } => None,
         }
     }
@@ -105,9 +159,27 @@ impl Observation {
                 let why = reason.phrase();
                 (". discard", format!("{} {}: {why}", names.key(*key), stored.version))
             }
-            Self::Append { at } => (". append", format!("index {} of term {}", at.index, at.term)),
+            Self::Vote { term, candidate } => (". vote", format!("for {candidate} in term {term}")),
+            Self::Append { position, .. } => {
+                (". append", format!("index {} of term {}", position.index, position.term))
+            }
             Self::Truncate { from } => (". truncate", format!("from index {from}")),
+            Self::Durable { index } => (". durable", format!("up to index {index}")),
             Self::Commit { index } => (". commit", format!("up to index {index}")),
+            Self::Applied { index, .. } => (". applied", format!("index {index}")),
+            Self::Snapshot { position, installed, .. } => {
+                let origin = if *installed { ", installed" } else { "" };
+                (". snapshot", format!("up to {position}{origin}"))
+            }
+            Self::Configuration { index, voters, outgoing, learners } => {
+                let mut text = format!("at index {index}: {}", node_list(*voters));
+                for (nodes, who) in [(outgoing, "outgoing"), (learners, "learners")] {
+                    if !nodes.is_empty() {
+                        text += &format!(", {who} {}", node_list(*nodes));
+                    }
+                }
+                (". configuration", text)
+            }
             Self::Replay { covers, records, last, .. } => {
                 let from = match covers {
                     0 => String::new(),
@@ -120,6 +192,35 @@ impl Observation {
                 (". replay", from + &log)
             }
         }
+    }
+}
+
+fn node_list(nodes: NodeBits) -> String {
+    nodes.iter().map(|node| node.to_string()).collect::<Vec<_>>().join(" ")
+}
+
+/// What an entry of a replicated log says, in 64 bits: two entries are taken for the same where
+/// these are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryHash(pub u64);
+
+impl EntryHash {
+    /// The hash of an entry. Its term may be part of it or not.
+    #[must_use]
+    #[inline]
+    pub fn of<T: Hash>(entry: &T) -> Self {
+        Self(name_hash(entry))
+    }
+}
+
+/// The whole state of a state machine, in 64 bits. [`super::parts::store::Store`] keeps one for
+/// those who ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StateHash(pub u64);
+
+impl fmt::Display for StateHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
     }
 }
 

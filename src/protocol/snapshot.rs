@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{KeyId, NodeId, Term, Value, Version};
+use crate::id::{KeyId, LogIndex, NodeId, Term, Value, Version};
 
 /// The role that a node believes to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
@@ -16,6 +16,10 @@ pub enum Role {
     Follower,
     /// It knows of no leader: it stands for election, or waits until somebody leads.
     Candidate,
+    /// It asks whether it would be elected, before it stands (Raft thesis section 9.6).
+    PreCandidate,
+    /// It has the log and takes no part in elections (Raft thesis section 4.2.1).
+    Learner,
 }
 
 impl Role {
@@ -56,6 +60,8 @@ pub struct NodeSnapshot {
     /// The same, of work that is owed to one other node alone. Where that node stays down for good
     /// the work is never done, and a cluster settles without it.
     pub owed: Vec<(NodeId, String)>,
+    /// Its replicated log, if it keeps one.
+    pub log: Option<LogStatus>,
     /// What it stores.
     pub data: BTreeMap<KeyId, Stored>,
     /// The elements of each key that is a list, in the order of their versions.
@@ -79,6 +85,7 @@ impl NodeSnapshot {
             blocked: Vec::new(),
             pending: Vec::new(),
             owed: Vec::new(),
+            log: None,
             data: BTreeMap::new(),
             lists: BTreeMap::new(),
         }
@@ -91,6 +98,19 @@ impl NodeSnapshot {
         };
         self.data.iter().filter_map(live)
     }
+}
+
+/// Where a node's replicated log begins and ends, and how far it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogStatus {
+    /// The index of the first entry that it has; one above `last` when it has none.
+    pub first: LogIndex,
+    /// The index of the last entry, or of what stands for all that came before.
+    pub last: LogIndex,
+    /// Up to where it knows the log to be committed; `None` of a protocol that commits nothing.
+    pub commit: Option<LogIndex>,
+    /// Up to where its data has the log's entries.
+    pub applied: LogIndex,
 }
 
 /// What a key holds on a node.

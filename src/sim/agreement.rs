@@ -38,9 +38,14 @@ impl Agreement {
             Observation::Discard { key, .. } => (key, None),
             Observation::Role { .. }
             | Observation::Accept { .. }
+            | Observation::Vote { .. }
             | Observation::Append { .. }
             | Observation::Truncate { .. }
+            | Observation::Durable { .. }
             | Observation::Commit { .. }
+            | Observation::Applied { .. }
+            | Observation::Snapshot { .. }
+            | Observation::Configuration { .. }
             | Observation::Replay { .. } => return false,
         };
         if node == *leader {

@@ -121,6 +121,8 @@ pub struct Simulation<'a, P: Protocol, Q = CalendarQueue<Event<P>>> {
     states: StateWatch,
     /// Whether any node is paused.
     any_paused: bool,
+    /// Whether nodes say what happens to a replicated log.
+    keeps_log: bool,
     /// How far followers are from the leader since the last write was answered.
     agreement: Agreement,
 }
@@ -186,6 +188,7 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
             settlement: None,
             states: StateWatch::new(&config.expect.states),
             any_paused: false,
+            keeps_log: P::keeps_log(settings),
             agreement,
         }
     }
@@ -300,9 +303,9 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
             What::Refused { to, from, boot, message } => {
                 self.come_back(id, Hop { from, to, boot }, message);
             }
-            What::Request { node, client, request, operation } => {
-                let stamped = self.stamped(client, request);
-                self.request(id, node, Input::Request { client, request, operation, stamped });
+            What::Request { node, session, request, operation } => {
+                let stamped = self.stamped(session.client, request);
+                self.request(id, node, Input::Request { session, request, operation, stamped });
             }
             What::Answer { client, node, request, reply } => {
                 self.kernel.counts.delivered += 1;
@@ -412,6 +415,7 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
             drawn: 0,
             next_ticket: &mut slot.next_ticket,
             observed: self.kernel.notes.on,
+            keeps_log: self.keeps_log,
             disk_is_full: slot.disk.is_full(),
             effects: &mut self.effects,
         };

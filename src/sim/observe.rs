@@ -17,7 +17,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         match &mut observation {
             Observation::Role { role, term } => self.note_role(node, *role, *term),
             Observation::Accept { request, key, version, over } => {
-                let op = request.operation;
+                let op = request.operation();
                 if self.contest.is_on() {
                     self.note_contested(node, op);
                 }
@@ -25,16 +25,21 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
                     self.kernel.history.accept(op, *version);
                     self.kernel.history.written_over(op, *over);
                     // A write is followed by the access that made it.
-                    request.operation = self.kernel.history.put_of(op);
+                    *request = request.of_access(self.kernel.history.put_of(op));
                 } else {
                     self.kernel.history.accept_clear(op, *key, *version);
                 }
             }
             Observation::Apply { .. }
             | Observation::Discard { .. }
+            | Observation::Vote { .. }
             | Observation::Append { .. }
             | Observation::Truncate { .. }
-            | Observation::Commit { .. } => {}
+            | Observation::Durable { .. }
+            | Observation::Commit { .. }
+            | Observation::Applied { .. }
+            | Observation::Snapshot { .. }
+            | Observation::Configuration { .. } => {}
             Observation::Replay { file, covers, records, last, digest } => {
                 let read = LogRead { records: *records, last: *last, digest: *digest };
                 self.note_recovery(node, *file, *covers, read);

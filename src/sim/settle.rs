@@ -149,7 +149,8 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     /// Whether no node leads although one did, or is a candidate, and a majority is up.
     fn lacks_leader(&self) -> bool {
         let up = self.slots.iter().filter(|slot| slot.is_up()).count();
-        let stands = |slot: &Slot<P>| matches!(slot.role, Some((Role::Candidate, _)));
+        let stands =
+            |slot: &Slot<P>| matches!(slot.role, Some((Role::Candidate | Role::PreCandidate, _)));
         2 * up > self.slots.len()
             && self.leader().is_none()
             && (!self.leaderships.is_empty() || self.slots.iter().any(stands))

@@ -24,6 +24,7 @@ mod kernel {
     mod keyed_draws;
     mod refused_connections;
     mod script_draws;
+    mod sessions;
     mod settling;
     mod states_at_faults;
     mod time;
@@ -39,6 +40,7 @@ mod protocol {
         mod appends;
         mod checkpoints;
         mod clients;
+        mod compare_and_set;
         mod course_store;
         mod failover;
         mod in_sync;

@@ -37,6 +37,7 @@ impl<P: Protocol> Harness<P> {
             drawn: 0,
             next_ticket: &mut machine.next_ticket,
             observed: true,
+            keeps_log: P::keeps_log(&self.settings),
             disk_is_full: machine.disk.is_full,
             effects: &mut self.effects,
         };

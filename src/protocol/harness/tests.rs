@@ -51,8 +51,8 @@ impl Protocol for Notebook {
 
     fn handle(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
         match input {
-            Input::Request { request, .. } => {
-                cx.append(NOTES, &request.operation.0);
+            Input::Request { session, .. } => {
+                cx.append(NOTES, &session.sequence);
                 cx.sync(NOTES);
                 cx.set_timer(Bell::Ring, Span::from_secs(1));
                 cx.send(cx.node(), Nudge);

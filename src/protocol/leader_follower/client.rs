@@ -57,6 +57,7 @@ impl LeaderFollower {
             Role::Candidate => Failure::NoLeader,
             Role::Follower | Role::Leader if leads_nobody => Failure::NoLeader,
             Role::Follower | Role::Leader => Failure::NotLeader,
+            Role::PreCandidate | Role::Learner => unreachable!("roles of other protocols"),
         };
         let refusal = Reply::of(Outcome::Refused(failure));
         cx.reply(request, Reply { leader: self.named_leader(), ..refusal });

@@ -103,6 +103,10 @@ impl Protocol for LeaderFollower {
     const REPLAY_RESTORES_DATA: bool = true;
     const FILES: &'static [&'static str] = storage::FILES;
 
+    fn keeps_log(config: &Config) -> bool {
+        config.failover.catch_up == CatchUp::Log
+    }
+
     fn recover(config: &Config, disk: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
         let mut node = Self::boot(config, disk, cx);
         let config = &node.replica.config;
@@ -115,6 +119,7 @@ impl Protocol for LeaderFollower {
             Ok(Some((journal, records))) => {
                 let has_records = !records.is_empty();
                 node.take_records(records, cx);
+                node.replication.observe_log(cx);
                 node.replica.journal = Some(journal);
                 node.start(disk.origin(), has_records, cx);
             }
@@ -156,6 +161,7 @@ impl Protocol for LeaderFollower {
             peers: NodeId::all(self.replica.nodes).filter(|node| *node != me).collect(),
             pending: self.pending(),
             owed: self.replication.owed(),
+            log: self.replication.log_status(),
             data: self.replica.store.to_map(),
             lists: self.replica.store.to_lists(),
             ..NodeSnapshot::new(me, self.role())

@@ -276,6 +276,7 @@ mod tests {
             drawn: 0,
             next_ticket: &mut next_ticket,
             observed: true,
+            keeps_log: false,
             disk_is_full: false,
             effects: &mut effects,
         });

@@ -67,7 +67,8 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     pub(in super::super) fn leader(&self) -> Option<NodeId> {
         let leads = |node: &NodeId| match self.slots[node.index()].role {
             Some((Role::Leader, term)) => Some((term, *node)),
-            Some((Role::Follower | Role::Candidate, _)) | None => None,
+            Some((Role::Follower | Role::Candidate | Role::PreCandidate | Role::Learner, _))
+            | None => None,
         };
         let leaders = NodeId::all(self.config.cluster.nodes).filter_map(|node| leads(&node));
         leaders.max_by_key(|(term, node)| (*term, Reverse(*node))).map(|(_, node)| node)
@@ -147,8 +148,10 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
             let slot = &self.slots[node.index()];
             match slot.role {
                 Some((Role::Leader, _)) => states.insert(NodeState::Leader),
-                Some((Role::Follower, _)) => states.insert(NodeState::Follower),
-                Some((Role::Candidate, _)) => states.insert(NodeState::Candidate),
+                Some((Role::Follower | Role::Learner, _)) => states.insert(NodeState::Follower),
+                Some((Role::Candidate | Role::PreCandidate, _)) => {
+                    states.insert(NodeState::Candidate);
+                }
                 None => {}
             }
             if !slot.is_up() {

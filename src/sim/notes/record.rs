@@ -78,9 +78,14 @@ impl NodeRecord {
                 NodeEventKind::Discarded { key, stored, reason }
             }
             Observation::Accept { .. }
+            | Observation::Vote { .. }
             | Observation::Append { .. }
             | Observation::Truncate { .. }
+            | Observation::Durable { .. }
             | Observation::Commit { .. }
+            | Observation::Applied { .. }
+            | Observation::Snapshot { .. }
+            | Observation::Configuration { .. }
             | Observation::Replay { .. } => return,
         };
         self.note(at, node, what);

@@ -39,7 +39,7 @@ sync = {{ exponential = "5ms" }}
 clients = 3
 operations = 150
 keys = 5
-mix = {{ put = 4, get = 4, delete = 1, append = 1, list = 1, read-all = 1 }}
+mix = {{ put = 4, get = 4, delete = 1, append = 1, list = 1, read-all = 1, cas = 2 }}
 read-from = "any"
 timeout = "60ms"
 retries = 2

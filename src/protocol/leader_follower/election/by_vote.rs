@@ -37,6 +37,9 @@ impl LeaderFollower {
         if term != self.term_asked_for(round) || !self.is_campaigning(round) {
             return;
         }
+        if round == Round::Vote {
+            cx.observe(Observation::Vote { term, candidate: self.replica.me });
+        }
         let last = self.replication.last_written(self.replica.stamps.newest());
         for peer in cx.peers() {
             cx.send(peer, Message::RequestVote(VoteRequest { term, last, round }));
@@ -101,6 +104,9 @@ impl LeaderFollower {
     /// Its vote is durable: sends it to the candidate, unless the term is over.
     pub(crate) fn send_vote(&self, to: NodeId, term: Term, granted: bool, cx: &mut Cx<'_>) {
         let granted = granted && term == self.term();
+        if granted {
+            cx.observe(Observation::Vote { term, candidate: to });
+        }
         cx.send(to, Message::Vote(Vote { term: self.term(), granted, round: Round::Vote }));
     }
 

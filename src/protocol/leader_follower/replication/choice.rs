@@ -3,8 +3,10 @@
 use crate::id::{KeyId, LogIndex, NodeId, Position, Term, Version};
 use crate::protocol::leader_follower::config::CatchUp;
 use crate::protocol::leader_follower::storage::Snapshot;
+use crate::protocol::leader_follower::types::Types;
 use crate::protocol::parts::entry::StoredEntry;
 use crate::protocol::parts::store::Store;
+use crate::protocol::{Context, LogStatus};
 
 use super::ordered::Ordered;
 use super::registers::Registers;
@@ -105,6 +107,22 @@ impl Replication {
         match self {
             Self::Registers(registers) => registers.last_state = snapshot.last_state,
             Self::Log(log) => log.restore(snapshot.position, store.clone()),
+        }
+    }
+
+    /// At a start: says what the log has.
+    pub(crate) fn observe_log(&self, cx: &mut Context<'_, impl Types>) {
+        match self {
+            Self::Registers(_) => {}
+            Self::Log(log) => log.observe_log(cx),
+        }
+    }
+
+    /// Where the log begins and ends; everything in it is applied.
+    pub(crate) fn log_status(&self) -> Option<LogStatus> {
+        match self {
+            Self::Registers(_) => None,
+            Self::Log(log) => Some(log.status()),
         }
     }
 

@@ -20,7 +20,7 @@ use crate::protocol::parts::entry::{Rules, StoredEntry, apply, contents, store_o
 use crate::protocol::parts::log::{Extension, ReplicatedLog};
 use crate::protocol::parts::progress::{Advance, Followers};
 use crate::protocol::parts::store::Store;
-use crate::protocol::{Context, DiscardReason, Observation};
+use crate::protocol::{Context, DiscardReason, EntryHash, LogStatus, Observation};
 use crate::time::Time;
 
 /// How many messages that came too early a follower keeps.
@@ -95,11 +95,32 @@ pub(crate) struct Reached {
     pub(crate) is_caught_up: bool,
 }
 
+/// Says that the log has an entry. Hashing it is for the observation's sake alone.
+#[inline]
+fn observe_append(position: Position, entry: LogEntry, cx: &mut Context<'_, impl Types>) {
+    if cx.says_of_its_log() {
+        let entry = EntryHash::of(&entry.entry);
+        cx.observe(Observation::Append { position, entry });
+    }
+}
+
+/// Says where the log begins. The state there has entries that may yet be cut off elsewhere, for a
+/// node applies what it has at once.
+fn observe_base(position: Position, cx: &mut Context<'_, impl Types>) {
+    cx.observe(Observation::Snapshot { position, state: None, installed: true });
+}
+
 impl Ordered {
     /// Where the log ends.
     #[inline]
     pub(crate) fn last(&self) -> Position {
         self.log.last()
+    }
+
+    /// Where the log begins and ends.
+    pub(crate) fn status(&self) -> LogStatus {
+        let (first, last) = (self.log.base().index.next(), self.log.last().index);
+        LogStatus { first, last, commit: None, applied: last }
     }
 
     /// The position at `index`.
@@ -161,8 +182,8 @@ impl Ordered {
         cx: &mut Context<'_, impl Types>,
     ) {
         replica.log_record(entry.term, || Record::Entry(entry), cx);
-        let at = self.log.push(entry);
-        cx.observe(Observation::Append { at });
+        let position = self.log.push(entry);
+        observe_append(position, entry, cx);
         replica.apply_observed(entry.entry, cx);
     }
 
@@ -299,6 +320,17 @@ impl Ordered {
         }
     }
 
+    /// At a start: says what the log has, once it is read back.
+    pub(crate) fn observe_log(&self, cx: &mut Context<'_, impl Types>) {
+        let base = self.log.base();
+        if base.index > LogIndex(0) {
+            observe_base(base, cx);
+        }
+        for (index, entry) in self.log.iter() {
+            observe_append(Position { term: entry.term, index }, *entry, cx);
+        }
+    }
+
     /// Makes the store what the log says.
     fn rebuild(&self, replica: &mut Replica) {
         replica.store = self.rollback.store(&self.log, replica.config.rules());
@@ -321,6 +353,7 @@ impl Ordered {
         let store = store_of(entries, Rules::RESTORE);
         replica.replace_store(store.clone(), cx);
         self.reset(position, store);
+        observe_base(position, cx);
         self.early.clear();
         if seen.is_some_and(|seen| replica.stamps.see(seen)) {
             replica.log_stamps(cx);

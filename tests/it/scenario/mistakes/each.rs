@@ -162,6 +162,18 @@ expect = { existed = true }"#,
         &["the answer to a `get` has no `existed`", "only that to `delete`"],
     ),
     (
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\ncas = { key = \"x\", from = \"y\" }",
+        &["`to` is missing", "cas = { key"],
+    ),
+    (
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\ncas = { from = \"x\", to = \"y\" }",
+        &["`key` is missing", "cas = { from"],
+    ),
+    (
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\ncas = { key = \"x\", to = \"y\", w = 1 }",
+        &["`w`", "`key`, `from`, `to`"],
+    ),
+    (
         "[[operation]]\nat = \"1s\"\nclient = \"a\"\nget = { key = \"x\" }\nexpect = { keys = [] }",
         &["has no `keys`", "only that to `list`"],
     ),
