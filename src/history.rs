@@ -7,40 +7,26 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::id::{ClientId, FaultId, KeyId, NodeId, OpId, Value, Version};
+use crate::id::{FaultId, KeyId, NodeId, OpId, Value, Version};
 use crate::names::Names;
 use crate::operation::Operation;
 use crate::time::Time;
 
+use access::Accesses;
+use entry::Call;
+
 pub use effects::{Access, KeyContent, KeyEffect, KeyEffects, OtherKeys};
-pub use entry::{Entry, Failure, Function, Status};
-pub use parts::{AccessIter, AccessOf};
+pub use entry::{AccessOf, Entry, Failure, Function, Status};
+pub use parts::AccessIter;
+pub use process::Process;
 pub use writers::Writers;
 
+mod access;
 mod effects;
 mod entry;
 mod parts;
+mod process;
 mod writers;
-
-/// A process as in Jepsen: it invokes one operation at a time.
-///
-/// An operation with an unknown outcome may still be under way, so its client goes on as a new
-/// process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Process {
-    /// Which client.
-    pub client: ClientId,
-    /// How many earlier operations of the client ended with an unknown outcome.
-    pub incarnation: u32,
-}
-
-impl Process {
-    /// The process that a client starts as.
-    #[must_use]
-    pub const fn first(client: ClientId) -> Self {
-        Self { client, incarnation: 0 }
-    }
-}
 
 /// A key in the answer to a list or a read of everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +102,7 @@ pub enum HistoryEvent {
 pub struct History {
     names: Arc<Names>,
     entries: Vec<Entry>,
-    accesses: parts::Accesses,
+    accesses: Accesses,
     nemesis: Vec<NemesisEvent>,
     contents: BTreeMap<OpId, Box<[Item]>>,
     elements: BTreeMap<OpId, Box<[Value]>>,
@@ -163,7 +149,8 @@ impl History {
     ) -> OpId {
         let id = OpId(u32::try_from(self.entries.len()).expect("fewer than 2^32 operations"));
         let seq = self.next_seq();
-        self.entries.push(Entry::invoked(id, (at, due_at), process, seq, operation));
+        let invocation = Call { op: id, at, due_at, process, seq };
+        self.entries.push(Entry::invoked(invocation, operation));
         if matches!(operation, Operation::Cas { .. }) {
             self.begin_cas(id, at, process, operation);
         }

@@ -29,7 +29,7 @@ use crate::linearizability::{
 };
 
 use super::facts::Facts;
-use joined::{Joined, Shown};
+use joined::{Joined, Sighting};
 
 use super::{Finding, Verdict, Witness, words};
 
@@ -273,7 +273,7 @@ impl Symbols<'_> {
                         |element: &Value| self.facts.writers.found_element(entry, key, *element);
                     elements.iter().map(|one| self.found(writer(one), *one)).collect()
                 });
-                joined.read(key, Shown { expects, list: list.as_deref() }, operations);
+                joined.read(key, Sighting { expects, list: list.as_deref() }, operations);
             } else {
                 joined.write(key, change);
             }

@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::slice::Iter;
 
-use super::{Entry, Function, History, Item, parts};
+use super::access::id;
+use super::{Entry, Function, History, Item};
 use crate::id::{KeyId, OpId, Value, Version};
 
 /// What an operation did to one key.
@@ -146,7 +147,7 @@ impl<'a> Iterator for KeyEffects<'a> {
                 access: Access::Remove,
             }),
             Remaining::Accesses(history, places) => {
-                places.find_map(|place| history.effects(parts::id(place)).next())
+                places.find_map(|place| history.effects(id(place)).next())
             }
         }
     }

@@ -1,6 +1,6 @@
 //! One operation of a history: its call and its outcome.
 
-use super::{AccessOf, Process};
+use super::process::Process;
 use crate::id::{ClientId, KeyId, NodeId, OpId, Value, Version};
 use crate::operation::Operation;
 use crate::time::{Span, Time};
@@ -95,6 +95,24 @@ impl Function {
     }
 }
 
+/// Of which kind of operation an entry is an access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AccessOf {
+    /// Of a compare-and-set.
+    Cas,
+}
+
+/// When and by whom an operation was invoked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call {
+    pub(super) op: OpId,
+    pub(super) at: Time,
+    pub(super) due_at: Time,
+    pub(super) process: Process,
+    /// The place among all events of the history.
+    pub(super) seq: u32,
+}
+
 /// An operation: its invocation and, once there is one, its completion.
 ///
 /// Kept small: a million entries take 96 MB. What only a few operations have is in side tables of
@@ -152,18 +170,12 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// An operation, or an access, that was invoked at the place `seq` and at a time, due at
-    /// another.
-    pub(super) fn invoked(
-        id: OpId,
-        (invoked_at, due_at): (Time, Time),
-        process: Process,
-        seq: u32,
-        operation: Operation,
-    ) -> Self {
+    /// An operation, or an access, that was just invoked.
+    pub(super) fn invoked(invocation: Call, operation: Operation) -> Self {
+        let Call { op, at, due_at, process, seq } = invocation;
         let (value, over) = match operation {
             Operation::Put { value, .. } | Operation::Append { value, .. } => {
-                (Some(value.written_by(id)), None)
+                (Some(value.written_by(op)), None)
             }
             Operation::Cas { from, to, .. } => (Some(to), from.map(Value::unmarked)),
             Operation::Get { .. }
@@ -173,7 +185,7 @@ impl Entry {
             | Operation::Clear => (None, None),
         };
         Self {
-            invoked_at,
+            invoked_at: at,
             completed_at: Time::ZERO,
             due_at,
             value,

@@ -17,48 +17,8 @@ use crate::id::{OpId, Value, Version};
 use crate::operation::Operation;
 use crate::time::Time;
 
-use super::{Entry, Function, History, Process, Status};
-
-/// The number of the first access. They count down, so that no operation's number is in their way.
-const FIRST: u32 = (1 << 30) - 2;
-
-/// Of which kind of operation an entry is an access.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AccessOf {
-    /// Of a compare-and-set.
-    Cas,
-}
-
-/// The accesses of all operations that have several.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Accesses {
-    entries: Vec<Entry>,
-    /// The operations, in the order of their invocations, and where the accesses of each begin.
-    wholes: Vec<(OpId, u32)>,
-}
-
-impl Accesses {
-    /// The place of an access in `entries`. `None` for the number of an operation.
-    const fn place(&self, op: OpId) -> Option<usize> {
-        match FIRST.checked_sub(op.0) {
-            Some(place) if (place as usize) < self.entries.len() => Some(place as usize),
-            Some(_) | None => None,
-        }
-    }
-
-    /// The places of the accesses of `whole`; none where it has none.
-    pub(super) fn of(&self, whole: OpId) -> Range<usize> {
-        match self.wholes.binary_search_by_key(&whole, |(op, _)| *op) {
-            Ok(at) => self.range(at),
-            Err(_) => 0..0,
-        }
-    }
-
-    fn range(&self, at: usize) -> Range<usize> {
-        let from = self.wholes[at].1 as usize;
-        from..self.wholes.get(at + 1).map_or(self.entries.len(), |(_, next)| *next as usize)
-    }
-}
+use super::access::{Accesses, FIRST, id};
+use super::{AccessOf, Call, Entry, Function, History, Process, Status};
 
 /// See [`History::accesses`].
 #[derive(Clone, Debug)]
@@ -96,11 +56,6 @@ impl<'a> Iterator for AccessIter<'a> {
     }
 }
 
-pub(super) const fn id(place: usize) -> OpId {
-    // Fewer than 2^30 operations, and accesses too.
-    OpId(FIRST - place as u32)
-}
-
 impl History {
     /// Records the invocation of a compare-and-set.
     pub(super) fn begin_cas(&mut self, whole: OpId, at: Time, process: Process, cas: Operation) {
@@ -114,7 +69,8 @@ impl History {
         let accesses =
             [Operation::Get { key, quorum: None }, Operation::Put { key, value: to, quorum: None }];
         for (place, access) in (first..).zip(accesses) {
-            let entry = Entry::invoked(id(place), (at, due_at), process, seq, access);
+            let invocation = Call { op: id(place), at, due_at, process, seq };
+            let entry = Entry::invoked(invocation, access);
             self.accesses.entries.push(Entry { access_of: Some(AccessOf::Cas), ..entry });
         }
         self.accesses.entries[first].value = from.map(Value::unmarked);

@@ -31,10 +31,10 @@
 //! - `versions`: of a read of everything, the version of each key.
 //! - `found`: of a `cas` that failed with `mismatch`, what the key held instead: `value`, `version`
 //!   and `written_by`, as of a get.
-//! - `over`: of a put, delete, append or cas, the operations that had written what the key held when a
-//!   node accepted it; one for each attempt. It is null for an absent key, and a list of candidates
-//!   if they cannot be distinguished (the same text, read back from a disk). Not there if the
-//!   protocol does not report it.
+//! - `over`: of a put, delete, append or cas, the operations that had written what the key held
+//!   when a node accepted it; one for each attempt. It is null for an absent key, and a list of
+//!   candidates if they cannot be distinguished (the same text, read back from a disk). Not there
+//!   if the protocol does not report it.
 //! - `attempts`: of a write that was accepted more than once, the other versions.
 //! - `cleared`: of a clear, the keys that it removed, each with the versions of its removal.
 //!

@@ -17,7 +17,7 @@ pub(super) struct Joined {
 
 /// What a read shows.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Shown<'a> {
+pub(super) struct Sighting<'a> {
     pub(super) expects: Expects,
     /// The symbols of the list that it found.
     pub(super) list: Option<&'a [u32]>,
@@ -34,7 +34,7 @@ impl Joined {
     }
 
     /// The operation reads the key.
-    pub(super) fn read(&mut self, key: KeyId, shown: Shown<'_>, operations: &mut Operations) {
+    pub(super) fn read(&mut self, key: KeyId, shown: Sighting<'_>, operations: &mut Operations) {
         let step = self.step(key);
         let expects = match step.change {
             Update::Nothing => both(step.expects, shown.expects),
@@ -140,12 +140,12 @@ mod tests {
         for access in accesses {
             match access {
                 Does::Shows(expects) => {
-                    let shown = Shown { expects: *expects, list: None };
+                    let shown = Sighting { expects: *expects, list: None };
                     joined.read(KEY, shown, &mut operations);
                 }
                 Does::ShowsList(list) => {
                     let expects = Expects::Holds(Content::sequence(list));
-                    joined.read(KEY, Shown { expects, list: Some(list) }, &mut operations);
+                    joined.read(KEY, Sighting { expects, list: Some(list) }, &mut operations);
                 }
                 Does::Changes(change) => joined.write(KEY, *change),
             }

@@ -102,7 +102,11 @@ fn a_workload_compares_with_what_each_client_last_saw() {
             r#"
 network.delay = { uniform = ["1ms", "9ms"] }
 network.client-delay = "1ms"
-workload = { clients = 4, operations = 2000, keys = 3, mix = { cas = 5, get = 2, put = 1,              delete = 1 } }
+[workload]
+clients = 4
+operations = 2000
+keys = 3
+mix = { cas = 5, get = 2, put = 1, delete = 1 }
 "#,
         );
         let cas: Vec<_> =

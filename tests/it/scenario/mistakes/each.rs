@@ -147,7 +147,7 @@ at = "1s"
 client = "a"
 put = { key = "x", value = "y" }
 expect = { value = "y" }"#,
-        &["the answer to a `put` has no `value`", "only that to `get` has it"],
+        &["the answer to a `put` has no `value`", "only that to `get` or `cas` has it"],
     ),
     (
         "[[operation]]\nat = \"1s\"\nclient = \"a\"\nlist = {}\nexpect = { absent = true }",
