@@ -352,7 +352,6 @@ impl EdnReader {
             (happened, _) => happened,
         };
         let time = fields.time.clone().and_then(|at| number(&text[at]));
-        let version = fields.version.clone().filter(|_| happened != Happened::Invoke);
         let mut event = ClientEvent {
             process,
             process_at,
@@ -363,7 +362,7 @@ impl EdnReader {
             datum: Datum::Missing,
             found: None,
             time,
-            rank: version.and_then(|at| ranking(&text[at])),
+            rank: fields.version.clone().and_then(|at| ranking(&text[at])),
             line,
         };
         if matches!(happened, Happened::Invoke | Happened::Ok) {
@@ -387,7 +386,10 @@ impl EdnReader {
         let (Some(key), Some(value)) = (fields.key, fields.value) else { return false };
         let (key, value) = (&self.forms[key..], &self.forms[value..]);
         let is_compare = fields.function.clone().is_some_and(|at| bare(&text[at]) == b"cas");
-        !is_compare && is_pair(value) && text[key[0].at()] == text[value[1].at()]
+        let is_whole = |inner| !is_compare || is_pair(inner);
+        is_pair(value)
+            && text[key[0].at()] == text[value[1].at()]
+            && children(value).nth(1).is_some_and(is_whole)
     }
 
     /// Key and value of an event that has such.

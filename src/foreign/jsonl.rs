@@ -200,9 +200,8 @@ fn note(line: &[u8], number: u32, recorder: &mut Recorder) -> Result<(), Box<Com
         (Happened::Fail, Some("mismatch")) if asked == ClientFunction::Cas => Happened::Refused,
         (happened, _) => happened,
     };
-    let wants_key = asked.is_on_one_key();
     let key = event.key.as_ref().map(|key| recorder.keys.intern(key.0.as_bytes()));
-    if wants_key && key.is_none() {
+    if asked.is_on_one_key() && key.is_none() {
         let title = format!("this `{}` has no `key`", event.f.0);
         return Err(Complaint::new(asked_at, title, "expected a `key` that is a string"));
     }
@@ -226,11 +225,11 @@ fn note(line: &[u8], number: u32, recorder: &mut Recorder) -> Result<(), Box<Com
         happened,
         asked,
         asked_at,
-        key: key.filter(|_| wants_key),
+        key,
         datum: value,
         found,
         time: event.time_ns,
-        rank: if happened == Happened::Invoke { None } else { event.rank() },
+        rank: event.rank(),
         line: number,
     })
 }

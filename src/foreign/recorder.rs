@@ -64,7 +64,7 @@ pub(super) struct ClientEvent<'t> {
     pub(super) found: Option<Datum>,
     /// In nanoseconds.
     pub(super) time: Option<u64>,
-    /// The version that the operation is ranked by.
+    /// The version that the operation is ranked by; of an invocation it does not matter.
     pub(super) rank: Option<Version>,
     pub(super) line: u32,
 }
@@ -216,7 +216,7 @@ impl Recorder {
             times: (clock(event.time), None),
             asked: event.asked,
             became: Became::Pending,
-            datum: event.datum,
+            datum: if event.asked.brings_value() { event.datum } else { Datum::Missing },
         });
         Ok(())
     }
@@ -236,7 +236,8 @@ impl Recorder {
         self.ranks.extend(event.rank.map(|rank| (OpId(op), rank)));
         self.found.extend(event.found.map(|found| (OpId(op), found)));
         let op = &mut self.ops[op as usize];
-        if op.asked != event.asked || event.key.is_some_and(|key| key != op.key) {
+        let is_of_other_key = event.key.is_some_and(|key| key != op.key);
+        if op.asked != event.asked || (is_of_other_key && op.asked.is_on_one_key()) {
             let (what, label) = if op.asked != event.asked {
                 ("function", "expected the function that was invoked")
             } else {
@@ -259,10 +260,9 @@ impl Recorder {
                 Became::Unsure
             }
         };
-        // What is answered to a read counts, and not what the read brought along. A write that is
-        // answered with `nil` is answered without saying what was written.
+        // A write that is answered with `nil` is answered without saying what was written.
         let says = !matches!(event.datum, Datum::Missing | Datum::Nil);
-        if op.became == Became::Done && (op.asked.is_read() || says) {
+        if op.asked.is_read() || (op.asked.brings_value() && says) {
             op.datum = event.datum;
         }
         self.states[process as usize] = state;

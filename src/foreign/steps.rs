@@ -33,8 +33,9 @@ pub(super) fn operations(recorder: &Recorder, start: Beginning) -> Operations {
         let id = operations.call(op.process, op.places.0);
         match op.asked {
             ClientFunction::List | ClientFunction::ReadAll if op.became == Became::Done => {
-                let steps = meaning.whole(op, &mut operations);
-                operations.answer(id, op.ret(), steps, Others::SeenAbsent);
+                if let Some(steps) = meaning.whole(op, &mut operations) {
+                    operations.answer(id, op.ret(), steps, Others::SeenAbsent);
+                }
             }
             ClientFunction::Clear if op.became != Became::Failed => {
                 operations.answer(id, op.ret(), [], Others::Removed);
@@ -86,7 +87,6 @@ impl Interpretation<'_> {
             ClientFunction::Read => {
                 return Some(Step::read(key, self.shown(op.key, op.datum, operations)?));
             }
-            ClientFunction::Write if content.is_absent() => Asked::Delete,
             ClientFunction::Write => Asked::Write(content),
             ClientFunction::Append => Asked::Append(content),
             ClientFunction::Delete => Asked::Delete,
@@ -111,10 +111,14 @@ impl Interpretation<'_> {
         input.step(key, output)
     }
 
-    /// What an answer on the whole store says of the keys that it shows.
-    fn whole(&self, op: &RecordedOp, operations: &mut Operations) -> Vec<Step> {
-        let Datum::Whole { from, len } = op.datum else { return Vec::new() };
-        let items = &self.recorder.items[from as usize..][..len as usize];
+    /// What an answer on the whole store says of the keys that it shows. `None`: nothing, not even
+    /// that there are no others.
+    fn whole(&self, op: &RecordedOp, operations: &mut Operations) -> Option<Vec<Step>> {
+        let items = match op.datum {
+            Datum::Whole { from, len } => &self.recorder.items[from as usize..][..len as usize],
+            _ if self.start.nil == NilMeans::Unknown => return None,
+            _ => &[],
+        };
         let expects = |(key, value): &(u32, Datum)| match *value {
             Datum::Missing => Step::read(KeyId(*key), Expects::Present),
             value => {
@@ -122,7 +126,7 @@ impl Interpretation<'_> {
                 Step::read(KeyId(*key), shown.unwrap_or(Expects::Present))
             }
         };
-        items.iter().map(expects).collect()
+        Some(items.iter().map(expects).collect())
     }
 
     /// What a value that was read says. `None`: nothing.
@@ -131,18 +135,15 @@ impl Interpretation<'_> {
             // Of a list only the last element is shown.
             Datum::One(symbol) if self.is_appended(key, symbol) => Expects::EndsWith(symbol),
             Datum::One(symbol) => Expects::Holds(Content::value(symbol)),
-            Datum::Many { len: 0, .. } => Expects::Absent { by: None },
             Datum::Many { .. } => {
                 let elements = self.elements(value);
                 operations.shows(elements);
-                Expects::Holds(Content::sequence(elements))
+                Expects::held(Content::sequence(elements))
             }
             Datum::Missing | Datum::Nil => match self.start {
                 Beginning { nil: NilMeans::Unknown, .. } => return None,
-                Beginning { initial, has_keys, .. } if has_keys || initial.is_absent() => {
-                    Expects::Absent { by: None }
-                }
-                Beginning { initial, .. } => Expects::Holds(initial),
+                Beginning { has_keys: true, .. } => Expects::Absent { by: None },
+                Beginning { initial, .. } => Expects::held(initial),
             },
             Datum::Pair(..) | Datum::Whole { .. } => return None,
         })

@@ -30,9 +30,7 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::io;
 
-use crate::history::{
-    Entry, Failure, Function, History, HistoryEvent, KeyEffect, NemesisEvent, Status,
-};
+use crate::history::{Entry, Failure, Function, History, HistoryEvent, KeyEffect, NemesisEvent};
 use crate::id::{OpId, Version};
 use crate::named::Named;
 use crate::report::event_value::EventValue;
@@ -79,7 +77,7 @@ impl<W: io::Write> EdnEvents<'_, W> {
         let entry = self.history.entry(op);
         let value = EventValue::answer(op, self.history);
         self.operation(entry, entry.completed_at, entry.status.name(), &value)?;
-        if let Some(failure) = entry.failure.filter(|_| entry.status != Status::Ok) {
+        if let Some(failure) = entry.failure {
             write!(self.out, ", :error :{}", failure.name())?;
         }
         if entry.failure == Some(Failure::Mismatch)
@@ -97,8 +95,7 @@ impl<W: io::Write> EdnEvents<'_, W> {
     /// The greatest version of an operation, unless it was tried again.
     fn version(&self, op: OpId) -> Option<Version> {
         let of_keys = self.history.effects(op).filter_map(|KeyEffect { version, .. }| version);
-        let greatest = self.history.entry(op).version.max(of_keys.max());
-        greatest.filter(|_| !self.retried.contains(&op))
+        of_keys.max().filter(|_| !self.retried.contains(&op))
     }
 
     /// The line of a client up to its value.
@@ -215,7 +212,7 @@ impl fmt::Display for EdnText<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::{Item, Process};
+    use crate::history::{Item, Process, Status};
     use crate::id::{ClientId, KeyId, Value};
     use crate::names::Names;
     use crate::operation::Operation;

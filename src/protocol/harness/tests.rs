@@ -91,6 +91,29 @@ fn written(one: &mut Harness<Notebook>) -> Vec<u8> {
     one.machines[0].disk.read().bytes(NOTES).to_vec()
 }
 
+/// Each client counts its own operations, and a retry is no operation.
+#[test]
+fn a_request_brings_the_sequence_of_its_client() {
+    let mut one = asked(1);
+    let get = one.get("city");
+    one.request_of("c2", N1, get).unwrap();
+    one.request(N1, get).unwrap();
+    let first = one.requested(1).unwrap();
+    one.retry(N1, first).unwrap();
+    assert_eq!(one.requested(4), Err(StepError::NoSuchRequest(4)));
+    assert_eq!(one.requested(0), Err(StepError::NoSuchRequest(0)));
+    let asked = one.transcript().lines().filter(|line| line.starts_with("n1 <- "));
+    let expected = [
+        "n1 <- request 1: get city",
+        "n1 <- request 2 of c2: get city",
+        "n1 <- request 3: get city",
+        "n1 <- request 1 (attempt 2): get city",
+    ];
+    assert_eq!(asked.collect::<Vec<_>>(), expected);
+    let sequences = one.machines[0].disk.read().records::<u32>(NOTES).records;
+    assert_eq!(sequences, [1, 1, 2, 1]);
+}
+
 /// What a process had asked for reaches nobody after it, and is durable all the same.
 #[test]
 fn a_process_takes_its_timers_its_tickets_and_its_nudges_with_it() {

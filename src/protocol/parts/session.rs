@@ -14,7 +14,7 @@
 //! use splitbrain::history::Failure;
 //! use splitbrain::id::ClientId;
 //! use splitbrain::protocol::parts::session::{Attempt, Sessions};
-//! use splitbrain::protocol::{Outcome, Session};
+//! use splitbrain::protocol::Session;
 //!
 //! let mut counter = 0;
 //! let mut sessions = Sessions::<u32>::new(NonZeroU32::MIN);
@@ -52,9 +52,9 @@
 //! outcome is unknown, and a session is opened so that the client's next operation goes through.
 //!
 //! The thesis has clients register instead. A client that is evicted there stops for good. Here it
-//! goes on, at a price: if after an eviction an old copy of an *earlier* operation opens the
-//! session, then a copy of a later one is taken for new, although it was applied before. It takes
-//! two copies that outlive their client's session, in the wrong order.
+//! goes on, at a price: where an old copy of an *earlier* operation opens the session after an
+//! eviction, a retry of a later one is taken for new, although it may have been applied before.
+//! Have room for more clients than there are, and nobody is ever evicted.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
