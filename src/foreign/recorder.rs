@@ -1,5 +1,6 @@
 //! Invocations and completions, put together to operations.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::ops::Range;
 
@@ -59,6 +60,8 @@ pub(super) struct ClientEvent<'t> {
     /// By its number among the keys, where the event names one.
     pub(super) key: Option<u32>,
     pub(super) datum: Datum,
+    /// What a compare-and-set found that it did not expect, where the event says so.
+    pub(super) found: Option<Datum>,
     /// In nanoseconds.
     pub(super) time: Option<u64>,
     /// The version that the operation is ranked by; of an invocation it does not matter.
@@ -89,6 +92,8 @@ pub(super) struct Recorder {
     pub(super) nemesis: u32,
     /// The versions of operations, by their numbers.
     pub(super) ranks: Vec<(OpId, Version)>,
+    /// What compare-and-sets found that they did not expect.
+    pub(super) found: BTreeMap<OpId, Datum>,
     /// By the number of the process.
     states: Vec<ProcessState>,
     events: u32,
@@ -109,6 +114,7 @@ impl Recorder {
             items: Vec::new(),
             nemesis: 0,
             ranks: Vec::new(),
+            found: BTreeMap::new(),
             states: Vec::new(),
             events: 0,
             names_keys: None,
@@ -228,6 +234,7 @@ impl Recorder {
             return Err(Complaint::new(event.process_at.clone(), title, label));
         };
         self.ranks.extend(event.rank.map(|rank| (OpId(op), rank)));
+        self.found.extend(event.found.map(|found| (OpId(op), found)));
         let op = &mut self.ops[op as usize];
         let is_of_other_key = event.key.is_some_and(|key| key != op.key);
         if op.asked != event.asked || (is_of_other_key && op.asked.is_on_one_key()) {

@@ -1,7 +1,7 @@
 //! From what was recorded to what each operation says of its keys.
 
-use crate::id::KeyId;
-use crate::linearizability::{Answered, Asked, Content, Expects, Operations, Others, Step};
+use crate::id::{KeyId, OpId};
+use crate::linearizability::{Answered, Asked, Content, Expects, Operations, Others, Step, Update};
 
 use super::recorded::{Became, ClientFunction, Datum, RecordedOp};
 use super::recorder::Recorder;
@@ -42,7 +42,7 @@ pub(super) fn operations(recorder: &Recorder, start: Beginning) -> Operations {
             }
             ClientFunction::List | ClientFunction::ReadAll | ClientFunction::Clear => {}
             _ => {
-                if let Some(step) = meaning.step(op, &mut operations) {
+                if let Some(step) = meaning.step(id, op, &mut operations) {
                     operations.answer(id, op.ret(), [step], Others::Untouched);
                 }
             }
@@ -67,7 +67,7 @@ fn appended(recorder: &Recorder) -> Vec<(u32, u32)> {
 
 impl Interpretation<'_> {
     /// What an operation on one key says. `None`: nothing.
-    fn step(&self, op: &RecordedOp, operations: &mut Operations) -> Option<Step> {
+    fn step(&self, id: OpId, op: &RecordedOp, operations: &mut Operations) -> Option<Step> {
         let key = KeyId(op.key);
         let output = match op.became {
             Became::Failed => return None,
@@ -93,7 +93,15 @@ impl Interpretation<'_> {
             ClientFunction::Acquire => Asked::Acquire,
             ClientFunction::Release => Asked::Release,
             ClientFunction::Cas => {
+                if let (Answered::Mismatch, Some(found)) = (output, self.recorder.found.get(&id)) {
+                    return Some(Step::read(key, self.shown(op.key, *found, operations)?));
+                }
                 let Datum::Pair(from, to) = op.datum else { return None };
+                if output != Answered::Mismatch && self.is_appended(op.key, from) {
+                    // Of a list the last element counts.
+                    let change = Update::Set(self.of_pair(to));
+                    return Some(Step { key, expects: Expects::EndsWith(from), change });
+                }
                 Asked::CompareAndSet { from: self.of_pair(from), to: self.of_pair(to) }
             }
             ClientFunction::List | ClientFunction::ReadAll | ClientFunction::Clear => {
@@ -125,9 +133,7 @@ impl Interpretation<'_> {
     fn shown(&self, key: u32, value: Datum, operations: &mut Operations) -> Option<Expects> {
         Some(match value {
             // Of a list only the last element is shown.
-            Datum::One(symbol) if self.appended.binary_search(&(key, symbol)).is_ok() => {
-                Expects::EndsWith(symbol)
-            }
+            Datum::One(symbol) if self.is_appended(key, symbol) => Expects::EndsWith(symbol),
             Datum::One(symbol) => Expects::Holds(Content::value(symbol)),
             Datum::Many { .. } => {
                 let elements = self.elements(value);
@@ -141,6 +147,10 @@ impl Interpretation<'_> {
             },
             Datum::Pair(..) | Datum::Whole { .. } => return None,
         })
+    }
+
+    fn is_appended(&self, key: u32, symbol: u32) -> bool {
+        self.appended.binary_search(&(key, symbol)).is_ok()
     }
 
     /// The elements of a list that was written or read.

@@ -6,13 +6,17 @@
 //! - `:process` is the number of the client, from 0. A process whose operation ended as `:info` is
 //!   crashed for ever, and its client goes on as a new one: as in Jepsen, the number grows by that
 //!   of all clients.
-//! - `:f` is `:read`, `:write`, `:append`, `:delete`, `:list`, `:read-all` or `:clear`. A get and a
-//!   put have the names that the registers of Knossos know, which is enough for a run of these two.
+//! - `:f` is `:read`, `:write`, `:append`, `:delete`, `:list`, `:read-all`, `:clear` or `:cas`. A
+//!   get and a put have the names that the registers of Knossos know, which is enough for a run of
+//!   these two.
 //! - `:value` of an operation on one key is `[key value]`, as `jepsen.independent` writes it:
 //!   EDN has no tuples, so whoever reads the file makes one of each such vector, as for Jepsen's
 //!   own files. `:key` names the key once more, for tools that group by it. Whoever finds the key
 //!   in both places knows that this is a map of keys: `splitbrain check` takes a read of `nil` as
 //!   one of an absent key then. (Knossos takes it to say nothing.)
+//! - A `:cas` is from one value to another, as in `["city" ["Rome" "Oslo"]]`; from `nil`: the key
+//!   is expected to be absent. One that found something else is `:fail` with `:error :mismatch`,
+//!   and `:found` is what it found.
 //! - A list that was read is a vector. The keys that a `:list` finds are a set, and a `:read-all`
 //!   finds a map.
 //! - `:error` says why an operation ended as `:fail` or `:info`.
@@ -26,7 +30,7 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::io;
 
-use crate::history::{Entry, Function, History, HistoryEvent, KeyEffect, NemesisEvent};
+use crate::history::{Entry, Failure, Function, History, HistoryEvent, KeyEffect, NemesisEvent};
 use crate::id::{OpId, Version};
 use crate::named::Named;
 use crate::report::event_value::EventValue;
@@ -38,7 +42,7 @@ use crate::time::Time;
 ///
 /// When `out` does not take it.
 pub fn write(history: &History, out: &mut impl io::Write) -> io::Result<()> {
-    let retried = history.other_versions().iter().map(|(op, _)| *op).collect();
+    let retried = history.other_versions().iter().map(|(op, _)| history.whole(*op)).collect();
     let mut events = EdnEvents { history, retried, out, index: 0 };
     history.events().try_for_each(|event| match event {
         HistoryEvent::Invoke(op) => events.invocation(op),
@@ -75,6 +79,12 @@ impl<W: io::Write> EdnEvents<'_, W> {
         self.operation(entry, entry.completed_at, entry.status.name(), &value)?;
         if let Some(failure) = entry.failure {
             write!(self.out, ", :error :{}", failure.name())?;
+        }
+        if entry.failure == Some(Failure::Mismatch)
+            && let Some((read, found)) = self.history.accesses_of(op).find(|(_, one)| one.is_ok())
+        {
+            let (elements, names) = (self.history.elements(read), self.history.names());
+            write!(self.out, ", :found {}", EventValue::found(found.value, elements, names))?;
         }
         if let Some(version) = self.version(op) {
             write!(self.out, ", :version \"{version}\"")?;
@@ -138,6 +148,7 @@ const fn word(function: Function) -> &'static str {
         Function::List => "list",
         Function::ReadAll => "read-all",
         Function::Clear => "clear",
+        Function::Cas => "cas",
     }
 }
 
@@ -150,6 +161,7 @@ impl fmt::Display for EventValue<'_> {
                 let elements = elements.iter().map(|element| EdnText(element));
                 Separated("[", elements, " ", "]").fmt(f)
             }
+            Self::Vector(parts) => Separated("[", parts.iter(), " ", "]").fmt(f),
             Self::Keys(keys) => {
                 Separated("#{", keys.iter().map(|key| EdnText(key)), " ", "}").fmt(f)
             }

@@ -550,6 +550,10 @@ read-all = { from = "n1" }
 at = "1500ms"
 client = "user"
 clear = {}
+[[operation]]
+at = "1600ms"
+client = "user"
+cas = { key = "k", from = "never", to = "put" }
 [[fault]]
 at = "2s"
 for = "2s"

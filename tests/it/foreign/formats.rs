@@ -288,6 +288,54 @@ fn our_own_functions_on_the_whole_store() {
     }
 }
 
+/// What a compare-and-set found that it did not expect is a read.
+#[test]
+fn our_own_compare_and_sets_are_read_with_what_they_found() {
+    let line = |event: &str, rest: &str| {
+        format!(r#"{{"event":"{event}","process":"c1","f":"cas","key":"k",{rest}}}"#)
+    };
+    let ok = |pair: &str| {
+        let value = format!(r#""value":{pair}"#);
+        format!("{}\n{}\n", line("invoke", &value), line("ok", &value))
+    };
+    let refused = |pair: &str, found: &str| {
+        let value = format!(r#""value":{pair}"#);
+        let more = format!(r#"{value},"error":"mismatch"{found}"#);
+        format!("{}\n{}\n", line("invoke", &value), line("fail", &more))
+    };
+    let first = ok(r#"[null,"1"]"#);
+    let found = |value: &str| format!(r#","found":{{"value":{value},"version":null}}"#);
+    for (expected, then) in [
+        ("valid", ok(r#"["1","2"]"#)),
+        ("invalid", ok(r#"["3","2"]"#)),
+        ("invalid", ok(r#"[null,"2"]"#)),
+        ("valid", refused(r#"["2","3"]"#, &found(r#""1""#))),
+        ("valid", refused(r#"["2","3"]"#, "")),
+        ("invalid", refused(r#"["1","3"]"#, "")),
+        ("invalid", refused(r#"["2","3"]"#, &found(r#""4""#))),
+        ("invalid", refused(r#"["2","3"]"#, &found("null"))),
+    ] {
+        let text = format!("{first}{then}");
+        assert_eq!(verdict(&text, &ReadAs::default()), expected, "{text}");
+    }
+    // The same in EDN.
+    let edn = |then: &str| {
+        let first = r#":process 0, :f :cas, :key "k", :value ["k" [nil "1"]]"#;
+        let second = r#":process 0, :f :cas, :key "k", :value ["k" ["2" "3"]]"#;
+        format!(
+            "{{:type :invoke, {first}}}\n{{:type :ok, {first}}}\n{{:type :invoke, {second}}}\n\
+             {{:type :fail, {second}, :error :mismatch{then}}}\n"
+        )
+    };
+    for (expected, found) in
+        [("valid", r#", :found "1""#), ("invalid", r#", :found "4""#), ("invalid", ", :found nil")]
+    {
+        let text = edn(found);
+        let how = ReadAs { model: Some(Model::Kv), ..ReadAs::default() };
+        assert_eq!(verdict(&text, &how), expected, "{text}");
+    }
+}
+
 #[test]
 fn our_own_lists_show_their_elements_or_the_last_of_them() {
     let append = |value| {

@@ -278,7 +278,7 @@ const SMALLER: &[(&str, (usize, usize), &str)] = &[
     (
         "{\"event\":\"invoke\",\"process\":\"c1\",\"f\":\"cas\",\"key\":\"k\"}",
         (1, 39),
-        "`cas` is no function of this format",
+        "expected an array of two: a string or null, and a string",
     ),
     ("{\"event\":\"o\",\"process\":\"c1\",\"f\":\"get\"}", (1, 11), "no type of an event"),
 ];
