@@ -72,7 +72,7 @@ pub enum Occurrence {
 
 /// Something that happens on a node that keeps a replicated log, as the node says by an
 /// [`crate::protocol::Observation`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, VariantArray, IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum LogMoment {
     /// The node has a vote in a term and may tell of it.
