@@ -285,7 +285,8 @@ mod tests {
                     prop_assert_eq!(&*other, &sessions);
                 }
                 prop_assert!(sessions.by_client.len() <= max as usize);
-                let hashes = sessions.by_client.iter().map(|(client, known)| known.hash_of(*client));
+                let all = sessions.by_client.iter();
+                let hashes = all.map(|(client, known)| known.hash_of(*client));
                 prop_assert_eq!(sessions.running_hash(), hashes.fold(0, |all, hash| all ^ hash));
             }
         }
