@@ -31,7 +31,7 @@ use crate::names::Names;
 use crate::rng::Probability;
 use crate::sampler::Distribution;
 use crate::scenario::ConfiguredProtocol;
-use crate::scenario::fuzz::{Fuzz, Kind, Moments};
+use crate::scenario::fuzz::{Fuzz, FuzzMoments, Kind};
 use crate::time::{Span, Time};
 
 /// What decides which faults can be drawn.
@@ -72,8 +72,8 @@ impl FaultSpace {
             timescales,
             messages: u8::try_from(protocol.message_kinds().len()).unwrap_or(u8::MAX),
             log_moments: match fuzz.moments {
-                Moments::None | Moments::Simulated => &[],
-                Moments::OfLogToo => protocol.moments(),
+                FuzzMoments::None | FuzzMoments::Simulated => &[],
+                FuzzMoments::OfLogToo => protocol.moments(),
             },
             operations: (generated + config.script.len() as u64).clamp(1, 1_000),
         }
@@ -157,8 +157,8 @@ impl Strategy for OneFault<'_> {
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
         let mut dice = Dice(runner);
         let kind = *dice.one_of(&self.kinds);
-        let trigger =
-            (self.fuzz.moments != Moments::None && dice.one_in(4)).then(|| self.trigger(&mut dice));
+        let trigger = (self.fuzz.moments != FuzzMoments::None && dice.one_in(4))
+            .then(|| self.trigger(&mut dice));
         let begins = if trigger.is_some() { self.after(&mut dice) } else { self.begins(&mut dice) };
         let lasts = self.lasts(&mut dice);
         if trigger.is_none() {

@@ -23,7 +23,7 @@ pub struct Fuzz {
     /// Whether each case switches off kinds at random (Groce et al., "Swarm Testing", ISSTA 2012).
     pub swarm: bool,
     /// The moments that faults may be tied to.
-    pub moments: Moments,
+    pub moments: FuzzMoments,
     /// The most by which a node's clock is off from the start, either way.
     pub clock_offset: Span,
     /// The most by which a clock jumps, either way.
@@ -41,7 +41,7 @@ pub struct Fuzz {
 
 /// The moments that drawn faults may be tied to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moments {
+pub enum FuzzMoments {
     /// None: each fault starts at a time.
     None,
     /// Those that the simulation itself sees.
@@ -167,7 +167,7 @@ impl Fuzz {
             lasts: (Span::from_millis(5).min(longest), longest),
             max_down: None,
             swarm: true,
-            moments: Moments::Simulated,
+            moments: FuzzMoments::Simulated,
             clock_offset: Span::from_millis(500),
             clock_jump: Span::from_secs(1),
             clock_drift_ppb: 100_000_000,

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use serde_json::json;
 use toml::{Table, Value};
 
-use super::{Choice, Fuzz, Kind, Moments};
+use super::{Choice, Fuzz, FuzzMoments, Kind};
 use crate::named::Named;
 use crate::rng::Probability;
 use crate::scenario::decode::{Element, TableDecoder};
@@ -74,17 +74,17 @@ fn fuzz() -> Section<Fuzz> {
     })
 }
 
-fn moments() -> Format<Moments> {
+fn moments() -> Format<FuzzMoments> {
     let make = |given: Option<bool>| match given {
-        Some(false) => Moments::None,
-        Some(true) => Moments::Simulated,
-        None => Moments::OfLogToo,
+        Some(false) => FuzzMoments::None,
+        Some(true) => FuzzMoments::Simulated,
+        None => FuzzMoments::OfLogToo,
     };
-    let part = |moments: &Moments| {
+    let part = |moments: &FuzzMoments| {
         Some(match moments {
-            Moments::None => Some(false),
-            Moments::Simulated => Some(true),
-            Moments::OfLogToo => None,
+            FuzzMoments::None => Some(false),
+            FuzzMoments::Simulated => Some(true),
+            FuzzMoments::OfLogToo => None,
         })
     };
     boolean().or_word("log").convert(make, part)
