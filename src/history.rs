@@ -17,7 +17,7 @@ use entry::Call;
 
 pub use effects::{Access, KeyContent, KeyEffect, KeyEffects, OtherKeys};
 pub use entry::{AccessOf, Entry, Failure, Function, Status};
-pub use parts::AccessIter;
+pub use parts::{AccessIter, ReadAnswer};
 pub use process::Process;
 pub use writers::Writers;
 
@@ -103,6 +103,8 @@ pub struct History {
     names: Arc<Names>,
     entries: Vec<Entry>,
     accesses: Accesses,
+    /// The parts of batches.
+    parts: BTreeMap<OpId, Box<[Operation]>>,
     nemesis: Vec<NemesisEvent>,
     contents: BTreeMap<OpId, Box<[Item]>>,
     elements: BTreeMap<OpId, Box<[Value]>>,
@@ -152,7 +154,7 @@ impl History {
         let invocation = Call { op: id, at, due_at, process, seq };
         self.entries.push(Entry::invoked(invocation, operation));
         if matches!(operation, Operation::Cas { .. }) {
-            self.begin_cas(id, at, process, operation);
+            self.begin_cas(id, process, operation);
         }
         id
     }
@@ -170,7 +172,7 @@ impl History {
         entry.completed_at = at;
         entry.completed_seq = seq;
         fill(entry);
-        if entry.function == Function::Cas {
+        if matches!(entry.function, Function::Cas | Function::Batch) {
             self.complete_accesses(op);
         }
     }

@@ -181,7 +181,7 @@ fn translate(facts: &Facts<'_>, by: ValuesBy) -> Operations {
             Status::Info | Status::Pending | Status::Fail => continue,
         };
         let rank = match entry.function {
-            Function::Cas => symbols.answer_joined(&mut operations, op, ret),
+            Function::Cas | Function::Batch => symbols.answer_joined(&mut operations, op, ret),
             Function::Put
             | Function::Get
             | Function::Delete
@@ -292,7 +292,9 @@ fn asked_or_found<'a>(history: &'a History, access: OpId, entry: &Entry) -> Opti
     if effect.is_some() || !is_open || entry.function != Function::Get {
         return effect;
     }
-    let AccessOf::Cas = entry.access_of?;
+    if !entry.access_of.is_some_and(AccessOf::is_cas) {
+        return None;
+    }
     let found = entry.value.map_or(Found::Nothing, Found::Value);
     Some(KeyEffect { key: entry.key, version: None, access: Access::Read(found) })
 }

@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use crate::config::{Bounds, Config};
-use crate::history::{ContestedWrite, Failure, Function, History, Item, Over, Process, Status};
+use crate::history::{
+    ContestedWrite, Failure, Function, History, Item, Over, Process, ReadAnswer, Status,
+};
 use crate::id::{ClientId, KeyId, NodeId, NodeSet, OpId, Term, Value, Version};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
 use crate::names::Names;
@@ -432,7 +434,8 @@ impl Story {
                 history.set_elements(op, elements.clone().into());
             }
             if let (Some((value, version)), Status::Fail) = (line.instead, status) {
-                history.mismatched(op, value, version.map(|version| self.stamp(version)), None);
+                let version = version.map(|version| self.stamp(version));
+                history.mismatched(op, 0, ReadAnswer { value, version, elements: None });
             }
             if matches!(line.operation, Operation::List | Operation::ReadAll) {
                 let whole = line.operation == Operation::ReadAll;

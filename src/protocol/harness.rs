@@ -326,11 +326,17 @@ impl<P: Protocol> Harness<P> {
             CLIENT => String::new(),
             client => format!(" of {client}"),
         };
-        let text = operation.describe(&self.names);
+        let text = self.names.call(operation, &self.names.batches);
         self.note(format_args!("{node} <- {}{whose}: {text}", request_text(request)));
         let stamped = Wall(nanos(self.now));
         self.handle(node, Input::Request { session, request, operation, stamped });
         request
+    }
+
+    /// A batch of these operations.
+    #[must_use]
+    pub fn batch(&mut self, parts: &[Operation]) -> Operation {
+        Operation::Batch(self.names.batches.intern(parts.into()))
     }
 
     // Looking.

@@ -26,6 +26,7 @@ pub(crate) fn names() -> Arc<Names> {
         values: texts(&["Raleigh"]),
         clients: texts(&["c1", "c2"]),
         faults: texts(&["split"]),
+        ..Names::default()
     })
 }
 

@@ -417,6 +417,7 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
             observed: self.kernel.notes.on,
             keeps_log: self.keeps_log,
             disk_is_full: slot.disk.is_full(),
+            batches: &self.kernel.batches,
             effects: &mut self.effects,
         };
         act(&mut slot.state, &mut cx);

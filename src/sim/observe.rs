@@ -21,14 +21,9 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
                 if self.contest.is_on() {
                     self.note_contested(node, op);
                 }
-                if self.kernel.history.entry(op).is_on_one_key() {
-                    self.kernel.history.accept(op, *version);
-                    self.kernel.history.written_over(op, *over);
-                    // A write is followed by the access that made it.
-                    *request = request.of_access(self.kernel.history.put_of(op));
-                } else {
-                    self.kernel.history.accept_clear(op, *key, *version);
-                }
+                // A write is followed by the access that made it.
+                let write = self.kernel.history.accept_on(op, *key, *version, *over);
+                *request = request.of_access(write);
             }
             Observation::Apply { .. }
             | Observation::Discard { .. }

@@ -39,6 +39,7 @@ impl<P: Protocol> Harness<P> {
             observed: true,
             keeps_log: P::keeps_log(&self.settings),
             disk_is_full: machine.disk.is_full,
+            batches: &self.names.batches,
             effects: &mut self.effects,
         };
         act(&mut machine.process, &mut cx);
