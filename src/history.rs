@@ -205,7 +205,7 @@ impl History {
     /// Records the version that the answer to a write names. When the write was retried, a node may
     /// have given it a later one.
     pub fn answered(&mut self, op: OpId, version: Version) {
-        let entry = &self.entries[op.0 as usize];
+        let entry = self.entry(op);
         // No node accepts an element that its list has already.
         self.over_unsaid |= entry.version.is_none() && entry.function != Function::Append;
         self.accept(op, version);

@@ -90,8 +90,8 @@ impl Operation {
         }
     }
 
-    /// The same operation, its value marked as written by `op`: see [`Value`]. The values of a batch
-    /// are marked one by one.
+    /// The same operation, its value marked as written by `op`: see [`Value`]. The values of a
+    /// batch are marked one by one.
     #[must_use]
     pub(crate) fn written_by(mut self, op: OpId) -> Self {
         if let Self::Put { value, .. } | Self::Append { value, .. } | Self::Cas { to: value, .. } =

@@ -204,6 +204,8 @@ fn hold(
 }
 
 #[cfg(test)]
+mod batches;
+#[cfg(test)]
 mod compare_and_set;
 #[cfg(test)]
 mod tests {

@@ -84,8 +84,8 @@ fn events(history: &History) -> Vec<(OpId, &Entry)> {
     let completed = history.accesses().filter(|(_, entry)| entry.is_ok());
     let mut events: Vec<(u32, OpId, &Entry)> = completed
         .filter_map(|(op, entry)| match entry.function {
-            // What a compare-and-set has read comes without a version; and what a batch reads it may
-            // have put itself.
+            // What a compare-and-set has read comes without a version; and what a batch reads it
+            // may have put itself.
             Function::Get if entry.access_of.is_some() => None,
             Function::Get => Some((entry.invoked_seq, op, entry)),
             Function::Put | Function::Delete | Function::Append => {

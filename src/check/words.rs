@@ -1,7 +1,7 @@
 //! Words for witnesses: how their sentences name operations, versions and nodes.
 
-use crate::history::{AccessOf, Entry, Function};
-use crate::id::{KeyId, NodeId};
+use crate::history::{AccessOf, Entry, Function, History};
+use crate::id::{KeyId, NodeId, OpId};
 use crate::named::Named;
 use crate::names::Names;
 use crate::protocol::Stored;
@@ -36,6 +36,16 @@ pub(crate) fn call(names: &Names, entry: &Entry) -> String {
         (Function::Batch, _) => function.to_owned(),
     };
     call + of
+}
+
+/// An operation with its arguments, and a batch with its parts.
+pub(crate) fn call_of(history: &History, op: OpId) -> String {
+    let (names, entry) = (history.names(), history.entry(op));
+    if entry.function != Function::Batch {
+        return call(names, entry);
+    }
+    let parts = history.parts(op).iter().map(|part| names.call(*part, &names.batches));
+    format!("batch [{}]", parts.collect::<Vec<_>>().join(", "))
 }
 
 /// An operation and who invoked it: `put city=Raleigh by c1`.

@@ -165,7 +165,8 @@ impl History {
     /// everything, each key that was there; for a clear, each removal that a node accepted, by key
     /// and version (a retried clear may have removed a key several times); for a compare-and-set
     /// and for a batch that of each of its [accesses](History::accesses), in their order: a key may
-    /// come several times, and a read may have found what an access before it has put. What it did to all other keys, [`History::other_keys`] says.
+    /// come several times, and a read may have found what an access before it has put. What it did
+    /// to all other keys, [`History::other_keys`] says.
     #[inline]
     #[must_use]
     pub fn effects(&self, op: OpId) -> KeyEffects<'_> {

@@ -300,8 +300,8 @@ impl Entry {
         matches!(self.function, Function::Delete | Function::Clear)
     }
 
-    /// Whether it is a write: a put, an append, a compare-and-set, a delete, a clear or a batch with
-    /// any of these.
+    /// Whether it is a write: a put, an append, a compare-and-set, a delete, a clear, or a batch
+    /// with any of these.
     #[must_use]
     pub const fn is_write(&self) -> bool {
         self.writes

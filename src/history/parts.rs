@@ -326,6 +326,16 @@ impl History {
         Some(&mut self.accesses.entries[place])
     }
 
+    /// The write of `op` on a key, or of its accesses the last; `None` where it wrote none there.
+    #[must_use]
+    pub fn write_on(&self, op: OpId, key: KeyId) -> Option<OpId> {
+        let wrote =
+            |op: OpId| self.effects(op).any(|effect| effect.key == key && effect.found().is_none());
+        let of_accesses = self.accesses_of(op).map(|(access, _)| access).filter(|op| wrote(*op));
+        let is_access = |op: &OpId| self.accesses.of(*op).is_empty();
+        of_accesses.last().or_else(|| Some(op).filter(is_access).filter(|op| wrote(*op)))
+    }
+
     /// The put of a compare-and-set; any other operation itself.
     #[must_use]
     pub fn put_of(&self, op: OpId) -> OpId {

@@ -62,8 +62,8 @@ pub enum Outcome {
     Refused(Failure),
     /// It may be done or not. The node cannot say.
     Unknown(Failure),
-    /// A compare-and-set, or a batch with one, was not done, because a key holds something else than
-    /// it expects. In a box, for every reply is as large as the largest.
+    /// A compare-and-set, or a batch with one, was not done, because a key holds something else
+    /// than it expects. In a box, for every reply is as large as the largest.
     Mismatch(Box<Mismatch>),
 }
 
@@ -107,7 +107,7 @@ pub enum Response {
         version: Version,
     },
     /// A batch was done: an answer to each of its parts, in their order.
-    Batch(Box<[Response]>),
+    Batch(Box<[Self]>),
 }
 
 impl Response {

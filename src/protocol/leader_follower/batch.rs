@@ -97,30 +97,24 @@ impl LeaderFollower {
         entries: &mut Vec<StoredEntry>,
         cx: &mut Cx<'_>,
     ) -> Response {
-        let (key, value) = match part {
+        let (key, value, known) = match part {
             Operation::Get { key, .. } => return self.found(key),
-            Operation::Put { key, value, .. } | Operation::Append { key, value, .. } => {
-                (key, Some(value))
+            Operation::Put { key, value, .. } => (key, Some(value), None),
+            // An element that is there already goes out once more: followers may lack it.
+            Operation::Append { key, value, .. } => {
+                (key, Some(value), self.known_element(key, value))
             }
-            Operation::Cas { key, to, .. } => (key, Some(to)),
-            Operation::Delete { key, .. } => (key, None),
+            Operation::Cas { key, to, .. } => (key, Some(to), None),
+            Operation::Delete { key, .. } => (key, None, None),
             Operation::List | Operation::ReadAll | Operation::Clear | Operation::Batch(_) => {
                 unreachable!("parts are on single keys")
             }
         };
         let held = self.replica.store.get(key).map(|(value, _)| value);
-        let known = match part {
-            Operation::Append { value, .. } => self.known_element(key, value),
-            _ => None,
-        };
         let version = known.unwrap_or_else(|| self.replica.stamp(cx));
         cx.observe(Observation::Accept { request, key, version, over: held.into() });
-        let stored = Stored { value, version };
-        let entry = match part {
-            // One that is there already followers may lack.
-            Operation::Append { .. } => StoredEntry::element(key, stored),
-            _ => StoredEntry::register(key, stored),
-        };
+        let element = matches!(part, Operation::Append { .. });
+        let entry = StoredEntry { key, element, stored: Stored { value, version } };
         self.apply_in_batch(entry, cx);
         entries.push(entry);
         let existed = value.is_none().then_some(held.is_some());
