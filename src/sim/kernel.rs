@@ -17,6 +17,7 @@ use crate::rng::{CausalId, Draws, Purpose};
 use crate::time::{Span, Time};
 
 use super::event::{Event, Queue, What};
+use super::kinds::KindTally;
 use super::notes::RunNotes;
 use super::queue::{Handle, MOST_PENDING};
 
@@ -36,8 +37,10 @@ pub(crate) struct Kernel<P: Protocol, Q> {
     pub(crate) history: History,
     /// The parts of the batches that clients asked for.
     pub(crate) batches: Batches,
-    /// Messages by fate.
+    /// Messages by fate. Of those sent and delivered it counts the clients' alone.
     pub(crate) counts: MessageCounts,
+    /// Messages sent and delivered between nodes.
+    pub(crate) kinds: KindTally,
     /// Messages between nodes that are on their way, heartbeats left out.
     pub(crate) in_flight: u64,
     /// The incidents, which may void promises.
@@ -67,6 +70,7 @@ impl<P: Protocol, Q: Queue<P>> Kernel<P, Q> {
             history: History::with_capacity(operations, Arc::clone(names)),
             batches: names.batches.clone(),
             counts: MessageCounts::default(),
+            kinds: KindTally::new(),
             in_flight: 0,
             incidents: Incidents::NONE,
             notes,

@@ -68,6 +68,7 @@ mod disk;
 mod event;
 mod finish;
 mod kernel;
+mod kinds;
 mod nemesis;
 mod network;
 mod node;

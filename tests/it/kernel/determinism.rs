@@ -6,8 +6,8 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
 use rayon::prelude::*;
 use splitbrain::config::{
-    Clock, Config, EventOrder, Fault, FaultAction, Group, HealWhat, LinkOrder, LinkOverride, Mix,
-    Occurrence, Pace, ReadFrom, RetryPolicy, Route, Skew, Start, Target, Trigger,
+    Clock, Config, EventOrder, Fault, FaultAction, Group, HealWhat, LinkOrder, LinkOverride,
+    LogMoment, Mix, Occurrence, Pace, ReadFrom, RetryPolicy, Route, Skew, Start, Target, Trigger,
 };
 use splitbrain::digest::DigestValue;
 use splitbrain::history::{History, Status};
@@ -24,6 +24,7 @@ use splitbrain::scenario::Scenario;
 use splitbrain::sim::queue::{CalendarQueue, EventQueue, HeapQueue};
 use splitbrain::sim::{Event, Finished, NoteOptions, Simulation};
 use splitbrain::time::{Span, Time};
+use strum::VariantArray;
 
 use crate::support::{cluster, scenario};
 
@@ -47,8 +48,9 @@ const WATCHED_HEAP: RunOptions = RunOptions { queue: QueueKind::Heap, ..WATCHED 
 /// Plays a run in every way there is, and holds the outcomes against each other.
 fn the_same_in_every_way(play: impl Fn(RunOptions) -> RunResult) -> RunResult {
     let first = play(PLAIN);
-    let known =
-        |result: &RunResult| (result.digest, result.events, result.ended_at, result.messages);
+    let known = |result: &RunResult| {
+        (result.digest, result.events, result.ended_at, result.messages.clone())
+    };
     for options in [PLAIN, HEAP, WATCHED] {
         let other = play(options);
         assert_eq!(known(&other), known(&first), "{options:?}");
@@ -200,6 +202,7 @@ fn start(nodes: u16) -> impl Strategy<Value = Start> {
         Just(Occurrence::Acknowledges),
         proptest::option::of(0_u8..4).prop_map(Occurrence::Receives),
         Just(Occurrence::Restarts),
+        proptest::sample::select(LogMoment::VARIANTS).prop_map(Occurrence::OfLog),
     ];
     let after = prop_oneof![2 => Just(Span::ZERO), 1 => lengths()];
     let when = (what, proptest::option::of((0..nodes).prop_map(NodeId)), 1_u32..20, after)
@@ -418,7 +421,8 @@ fn a_run_in_pieces_is_the_run_in_one() {
         prop_assert_eq!(&calendar.steps, &heap.steps);
         prop_assert_eq!(&calendar.node_events, &heap.node_events);
         for pieced in [calendar, heap] {
-            let known = |run: &Finished| (run.digest, run.events, run.ended_at, run.messages);
+            let known =
+                |run: &Finished| (run.digest, run.events, run.ended_at, run.messages.clone());
             prop_assert_eq!(known(&pieced), known(&whole));
             prop_assert_eq!(&pieced.history, &whole.history);
             prop_assert_eq!(&pieced.finals, &whole.finals);
