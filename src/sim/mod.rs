@@ -9,7 +9,7 @@
 //!   `ordinals` (the identity of effects);
 //! - `clients` (who asks what), `nemesis` (what goes wrong);
 //! - `settle` (when it is over), `states`, `finish` (what it leaves);
-//! - `observe`, `agreement`, `contest` (what observations mean), `notes` (what is noted on the
+//! - `observe`, `ledger`, `agreement`, `contest` (what observations mean), `notes` (what is noted on the
 //!   side).
 //!
 //! The head of each file that can go wrong states its fault model. `impl Simulation` is spread over
@@ -19,6 +19,7 @@
 
 use std::sync::Arc;
 
+use crate::check::replicated_log::Ledger;
 use crate::config::{Config, Occurrence};
 use crate::digest::{DigestValue, name_hash};
 use crate::history::History;
@@ -68,6 +69,7 @@ mod disk;
 mod event;
 mod finish;
 mod kernel;
+mod ledger;
 mod nemesis;
 mod network;
 mod node;
@@ -121,8 +123,8 @@ pub struct Simulation<'a, P: Protocol, Q = CalendarQueue<Event<P>>> {
     states: StateWatch,
     /// Whether any node is paused.
     any_paused: bool,
-    /// Whether nodes say what happens to a replicated log.
-    keeps_log: bool,
+    /// What nodes have said of their replicated logs; `None` where they keep none.
+    ledger: Option<Box<Ledger>>,
     /// How far followers are from the leader since the last write was answered.
     agreement: Agreement,
 }
@@ -188,7 +190,7 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
             settlement: None,
             states: StateWatch::new(&config.expect.states),
             any_paused: false,
-            keeps_log: P::keeps_log(settings),
+            ledger: ledger::of::<P>(config, settings),
             agreement,
         }
     }
@@ -415,7 +417,7 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
             drawn: 0,
             next_ticket: &mut slot.next_ticket,
             observed: self.kernel.notes.on,
-            keeps_log: self.keeps_log,
+            keeps_log: self.ledger.is_some(),
             disk_is_full: slot.disk.is_full(),
             effects: &mut self.effects,
         };

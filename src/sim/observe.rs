@@ -15,7 +15,10 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     #[inline]
     pub(super) fn observe(&mut self, node: NodeId, observation: Observation) {
         match observation {
-            Observation::Role { role, term } => self.note_role(node, role, term),
+            Observation::Role { role, term } => {
+                self.tell_ledger(node, &observation);
+                self.note_role(node, role, term);
+            }
             Observation::Accept { request, key, version, over } => {
                 let op = request.operation;
                 if self.contest.is_on() {
@@ -28,16 +31,15 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
                     self.kernel.history.accept_clear(op, key, version);
                 }
             }
-            Observation::Apply { .. }
-            | Observation::Discard { .. }
-            | Observation::Vote { .. }
+            Observation::Vote { .. }
             | Observation::Append { .. }
             | Observation::Truncate { .. }
             | Observation::Durable { .. }
             | Observation::Commit { .. }
             | Observation::Applied { .. }
             | Observation::Snapshot { .. }
-            | Observation::Configuration { .. } => {}
+            | Observation::Configuration { .. } => self.tell_ledger(node, &observation),
+            Observation::Apply { .. } | Observation::Discard { .. } => {}
             Observation::Replay { file, covers, records, last, digest } => {
                 self.note_recovery(node, file, covers, LogRead { records, last, digest });
             }

@@ -127,7 +127,9 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         let (settings, image) = (self.settings, slot.disk.image());
         slot.disk.is_taken();
         self.kernel.notes.boots();
+        self.tell_ledger_of_start(node);
         self.node_step(node, id, |state, cx| *state = Some(P::recover(settings, &image, cx)));
+        self.tell_ledger_of_started(node);
         if self.kernel.notes.looks_at_boots() {
             let snapshot = self.snapshot(node);
             self.kernel.notes.booted(self.kernel.now, node, &snapshot);
