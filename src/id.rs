@@ -18,7 +18,9 @@ pub const MAX_NODES: usize = 1024;
 pub struct NodeId(pub u16);
 
 /// A client, counted from 0. Its name is in [`crate::names::Names::clients`].
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, Debug,
+)]
 pub struct ClientId(pub u32);
 
 /// An interned key: an index into [`crate::names::Names::keys`].

@@ -67,11 +67,34 @@ pub enum NodeState {
     WriteInFlight,
     /// Nobody leads.
     Leaderless,
+    /// It asks whether it would be elected.
+    PreCandidate,
+    /// It has the log and no vote.
+    Learner,
+}
+
+impl NodeState {
+    /// Whether only some protocols have nodes in this state. Reports leave it out if none was.
+    pub(crate) const fn is_of_some_protocols(self) -> bool {
+        match self {
+            Self::PreCandidate | Self::Learner => true,
+            Self::Leader
+            | Self::Follower
+            | Self::Candidate
+            | Self::Down
+            | Self::Paused
+            | Self::Unsynced
+            | Self::WriteInFlight
+            | Self::Leaderless => false,
+        }
+    }
 }
 
 /// A set of states. The set of several nodes holds each state that one of them is in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct NodeStates(u8);
+pub struct NodeStates(u16);
+
+const _: () = assert!(NodeState::ALL.len() <= u16::BITS as usize);
 
 impl NodeStates {
     /// Adds a state.

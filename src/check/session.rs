@@ -89,14 +89,14 @@ const PAGE: usize = 64;
 
 /// What a session has done, by key.
 #[derive(Debug, Default)]
-struct Session {
+struct SessionKeys {
     /// For each key its place in `keys` plus one, or 0. In pages, so that a session of few keys
     /// stays small.
     pages: Vec<Option<Box<[u32; PAGE]>>>,
     keys: Vec<SessionKey>,
 }
 
-impl Session {
+impl SessionKeys {
     fn get(&mut self, key: KeyId) -> Option<&mut SessionKey> {
         let page = self.pages.get(key.0 as usize / PAGE)?.as_ref()?;
         let place = page[key.0 as usize % PAGE].checked_sub(1)?;
@@ -187,8 +187,8 @@ type AnsweredBy = OnceCell<Vec<(KeyId, NodeId, u32, OpId)>>;
 pub(super) fn scan(facts: &Facts<'_>) -> Scan {
     let mut scan = Scan::default();
     let answered_by = AnsweredBy::new();
-    let mut sessions: Vec<Session> = Vec::new();
-    sessions.resize_with(facts.clients, Session::default);
+    let mut sessions: Vec<SessionKeys> = Vec::new();
+    sessions.resize_with(facts.clients, SessionKeys::default);
     for (op, entry) in facts.evidence.history.iter() {
         if entry.is_ok() {
             let session = &mut sessions[entry.client.0 as usize];
@@ -203,7 +203,7 @@ impl Scan {
         &mut self,
         facts: &Facts<'_>,
         answered_by: &AnsweredBy,
-        session: &mut Session,
+        session: &mut SessionKeys,
         (op, entry): (OpId, &Entry),
     ) {
         let history = facts.evidence.history;

@@ -139,16 +139,20 @@ pub struct Covered {
     /// [`FaultAction::KINDS`]), the states of the nodes that it hit (bit `i` for
     /// `NodeState::ALL[i]`; 0 if it hit none), how often.
     #[serde(rename = "strikes")]
-    impacts: Vec<(u8, u8, u32)>,
+    impacts: Vec<(u8, u16, u32)>,
     /// Bit `i` for `Sometimes::ALL[i]`.
-    sometimes: u16,
+    sometimes: u64,
 }
+
+const _: () = assert!(Sometimes::ALL.len() <= u64::BITS as usize);
+const _: () = assert!(NodeState::ALL.len() <= u16::BITS as usize);
+const _: () = assert!(FaultAction::KINDS.len() <= 1 << u8::BITS);
 
 impl Covered {
     /// What `result` exercised; `kinds` has the kind of every fault by its id.
     #[must_use]
     pub fn of(kinds: &[u8], result: &RunResult) -> Self {
-        let mut counts: BTreeMap<(u8, u8), u32> = BTreeMap::new();
+        let mut counts: BTreeMap<(u8, u16), u32> = BTreeMap::new();
         for impact in &result.impacts {
             let kind = kinds[impact.fault.0 as usize];
             *counts.entry((kind, bits(impact.states))).or_default() += 1;
@@ -170,7 +174,7 @@ impl Covered {
     }
 }
 
-fn bits(states: NodeStates) -> u8 {
+fn bits(states: NodeStates) -> u16 {
     states.iter().fold(0, |all, state| all | 1 << state as u8)
 }
 

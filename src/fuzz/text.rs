@@ -1,6 +1,6 @@
 //! The report of a campaign for people.
 
-use super::coverage::Coverage;
+use super::coverage::{Coverage, Impacts};
 use super::totals::Totals;
 use super::violation::Violation;
 use crate::metrics::NodeState;
@@ -48,10 +48,16 @@ pub fn violation(violation: &Violation, run: &dyn Fn(&str) -> String) -> String 
 /// The coverage: a table of impacts, and what happened in how many runs.
 #[must_use]
 pub fn coverage(coverage: &Coverage, cases: u64) -> String {
+    let is_shown = |state: &NodeState| {
+        let was = |(_, impacts): (_, &Impacts)| impacts.states[*state as usize] > 0;
+        !state.is_of_some_protocols() || coverage.impacts().any(was)
+    };
+    let states: Vec<NodeState> = NodeState::all().filter(is_shown).collect();
     let mut rows: Vec<Vec<String>> = coverage
         .impacts()
         .map(|(kind, impacts)| {
-            let counts = [impacts.all, impacts.nobody].into_iter().chain(impacts.states);
+            let of_states = states.iter().map(|state| impacts.states[*state as usize]);
+            let counts = [impacts.all, impacts.nobody].into_iter().chain(of_states);
             let cell = |count| if count == 0 { "-".to_owned() } else { grouped(count) };
             [kind.to_owned()].into_iter().chain(counts.map(cell)).collect()
         })
@@ -60,8 +66,8 @@ pub fn coverage(coverage: &Coverage, cases: u64) -> String {
     if rows.is_empty() {
         out += "\nNo fault struck.\n";
     } else {
-        let states = NodeState::all().map(NodeState::name);
-        let head = ["fault", "strikes", "nobody"].into_iter().chain(states);
+        let names = states.iter().map(|state| state.name());
+        let head = ["fault", "strikes", "nobody"].into_iter().chain(names);
         rows.insert(0, head.map(str::to_owned).collect());
         out += "\nWhat faults struck, and what the nodes that they hit were like just before:\n\n";
         out += &table(&rows);
@@ -106,6 +112,21 @@ mod tests {
     fn record(case: u64, covered: &str) -> CaseRecord {
         let covered = serde_json::from_str(covered).expect("covered");
         CaseRecord { case, covered, ..CaseRecord::default() }
+    }
+
+    /// A state that only some protocols know has a column if a node was in it.
+    #[test]
+    fn a_learner_that_was_hit_has_a_column() {
+        let head = |covered: &str| {
+            let mut totals = Totals::new(1);
+            totals.add(&record(0, covered));
+            let told = text(&totals, &[], &|file| file.to_owned());
+            told.lines().find(|line| line.starts_with("fault ")).expect("a table").to_owned()
+        };
+        let follower = head(r#"{"strikes":[[8,2,1]],"sometimes":0}"#);
+        assert!(follower.ends_with("write-in-flight  leaderless"), "{follower}");
+        let learner = head(r#"{"strikes":[[8,2,1],[8,512,1]],"sometimes":0}"#);
+        assert!(learner.ends_with("write-in-flight  leaderless  learner"), "{learner}");
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub enum Failure {
     Unfinished,
     /// Too few replicas answered a read, or acknowledged its repair, in time.
     TooFewReplies,
+    /// The client's session was evicted: whether an earlier attempt was applied is not known.
+    SessionExpired,
 }
 
 /// The kind of an operation, without its arguments.

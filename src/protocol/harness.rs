@@ -117,7 +117,7 @@ use crate::operation::Operation;
 use crate::rng::Draws;
 use crate::time::{Time, Wall};
 
-use super::{Effects, Input, NodeSnapshot, Observation, Protocol, Reply, RequestId};
+use super::{Effects, Input, NodeSnapshot, Observation, Protocol, Reply, RequestId, Session};
 
 use disk::ManualDisk;
 use words::{intern, nanos, request_text, snapshot_text};
@@ -134,8 +134,8 @@ mod step;
 mod tests;
 mod words;
 
-/// The client that asks everything.
-const CLIENT: ClientId = ClientId(0);
+/// The client that asks unless another is named.
+const CLIENT: &str = "c1";
 
 /// The nodes of a cluster, and everything around them.
 pub struct Harness<P: Protocol> {
@@ -148,11 +148,20 @@ pub struct Harness<P: Protocol> {
     /// By sender and receiver, the oldest first.
     links: BTreeMap<(NodeId, NodeId), VecDeque<P::Message>>,
     effects: Effects<P>,
-    /// By [`OpId`]: what was asked, and how many times.
-    asked: Vec<(Operation, u32)>,
+    /// By [`OpId`].
+    asked: Vec<Requested>,
     replies: Vec<(RequestId, Reply)>,
     observations: Vec<(NodeId, Observation)>,
     transcript: String,
+}
+
+/// What a client asks, however often.
+#[derive(Clone, Copy)]
+struct Requested {
+    session: Session,
+    operation: Operation,
+    /// The number of the last attempt, counted from 0.
+    attempt: u32,
 }
 
 /// A node with its disk.
@@ -215,7 +224,7 @@ impl<P: Protocol> Harness<P> {
             settings,
             machines: (0..nodes).map(|_| machine()).collect(),
             cluster,
-            names: Names { clients: vec!["c1".to_owned()], ..Names::default() },
+            names: Names { clients: vec![CLIENT.to_owned()], ..Names::default() },
             now: Time::ZERO,
             draws: Draws::new(0),
             links: BTreeMap::new(),
@@ -254,16 +263,47 @@ impl<P: Protocol> Harness<P> {
         Operation::Get { key: self.key(key), quorum: None }
     }
 
-    /// A client asks `node`. Its clock shows what the node's would show without an offset.
+    /// The client `c1` asks `node`. Its clock shows what the node's would show without an offset.
+    /// The sequences of its [`Session`] rise by themselves.
     ///
     /// # Errors
     ///
     /// When the node is down.
     pub fn request(&mut self, node: NodeId, operation: Operation) -> Result<RequestId, StepError> {
+        self.request_of(CLIENT, node, operation)
+    }
+
+    /// The same by the client of this name.
+    ///
+    /// # Errors
+    ///
+    /// When the node is down.
+    pub fn request_of(
+        &mut self,
+        client: &str,
+        node: NodeId,
+        operation: Operation,
+    ) -> Result<RequestId, StepError> {
         self.running(node)?;
+        let place = intern(&mut self.names.clients, client);
+        let client = ClientId(u32::try_from(place).expect("fewer than 2^32 clients"));
+        let own = self.asked.iter().rev().find(|asked| asked.session.client == client);
+        let sequence = own.map_or(0, |asked| asked.session.sequence) + 1;
         let id = u32::try_from(self.asked.len()).expect("fewer than 2^32 requests");
-        self.asked.push((operation, 0));
-        self.attempt(node, OpId(id))
+        self.asked.push(Requested { session: Session { client, sequence }, operation, attempt: 0 });
+        Ok(self.attempt(node, OpId(id)))
+    }
+
+    /// The first attempt at what the transcript calls the request of this number.
+    ///
+    /// # Errors
+    ///
+    /// When there was none.
+    pub fn requested(&self, number: u32) -> Result<RequestId, StepError> {
+        match number.checked_sub(1) {
+            Some(id) if (id as usize) < self.asked.len() => Ok(RequestId::new(OpId(id), 0)),
+            Some(_) | None => Err(StepError::NoSuchRequest(number)),
+        }
     }
 
     /// The client of `request` asks once more, `node` this time.
@@ -273,20 +313,24 @@ impl<P: Protocol> Harness<P> {
     /// When the node is down, or the request was never made.
     pub fn retry(&mut self, node: NodeId, request: RequestId) -> Result<RequestId, StepError> {
         self.running(node)?;
-        let asked = self.asked.get_mut(request.operation.0 as usize);
-        let (_, attempts) = asked.ok_or(StepError::NoSuchRequest(request))?;
-        *attempts += 1;
-        self.attempt(node, request.operation)
+        let id = request.operation();
+        let asked = self.asked.get_mut(id.0 as usize);
+        asked.ok_or(StepError::NoSuchRequest(id.0 + 1))?.attempt += 1;
+        Ok(self.attempt(node, id))
     }
 
-    fn attempt(&mut self, node: NodeId, operation: OpId) -> Result<RequestId, StepError> {
-        let (asked, attempt) = self.asked[operation.0 as usize];
-        let request = RequestId { operation, attempt };
-        let text = asked.describe(&self.names);
-        self.note(format_args!("{node} <- {}: {text}", request_text(request)));
+    fn attempt(&mut self, node: NodeId, id: OpId) -> RequestId {
+        let Requested { session, operation, attempt } = self.asked[id.0 as usize];
+        let request = RequestId::new(id, attempt);
+        let whose = match self.names.client(session.client) {
+            CLIENT => String::new(),
+            client => format!(" of {client}"),
+        };
+        let text = operation.describe(&self.names);
+        self.note(format_args!("{node} <- {}{whose}: {text}", request_text(request)));
         let stamped = Wall(nanos(self.now));
-        self.handle(node, Input::Request { client: CLIENT, request, operation: asked, stamped });
-        Ok(request)
+        self.handle(node, Input::Request { session, request, operation, stamped });
+        request
     }
 
     // Looking.

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::hash::Hash;
 
-use crate::id::{KeyId, OpId, Value, Version};
+use crate::id::{KeyId, Value, Version};
 use crate::names::Names;
 
+use super::input::RequestId;
 use super::snapshot::Stored;
 
 /// A message between nodes.
@@ -57,7 +58,7 @@ pub trait Message: Clone + Hash + fmt::Debug + Send + 'static {
     /// The read that this message answers, where a replica answers the read's coordinator.
     ///
     /// Called only where single reads are followed.
-    fn answers(&self) -> Option<OpId> {
+    fn answers(&self) -> Option<RequestId> {
         None
     }
 

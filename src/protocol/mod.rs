@@ -91,7 +91,7 @@ pub use crate::history::Over;
 pub use context::{Context, Origin};
 pub use disk::{DiskError, DiskImage, DiskOrigin, File, Ticket};
 pub(crate) use effect::{DiskOperation, Effect, Effects};
-pub use input::{Input, NoTimer, RequestId};
+pub use input::{Input, NoTimer, RequestId, Session};
 pub use message::{Carried, Message, Relation};
 pub use observation::{DiscardReason, EntryHash, Observation, StateHash};
 pub use reply::{FoundList, Outcome, Reply, Response};

@@ -8,6 +8,7 @@ use super::keys::{Section, Texts};
 use crate::config::{Cluster, Config};
 use crate::explain::chronicle::{Chronicle, Window};
 use crate::explain::{Explanation, NoSuchWrite, Question};
+use crate::id::NodeId;
 use crate::names::Names;
 use crate::property::{Promises, SettlesWithin};
 use crate::protocol::{Message, Protocol};
@@ -19,6 +20,9 @@ use crate::time::Span;
 pub trait ScenarioProtocol: Protocol {
     /// The name of its table, in kebab-case.
     const NAME: &'static str;
+
+    /// Who leads from the start where the file does not say; `None` where leaders are elected.
+    const INITIAL_LEADER: Option<NodeId> = None;
 
     /// The keys of its table, and where they go in its settings.
     fn section() -> &'static Section<Self::Config>;

@@ -4,6 +4,7 @@ use super::decode::TableDecoder;
 use super::keys::ValueShape;
 use super::protocol::{Configured, ConfiguredProtocol, ScenarioProtocol};
 use crate::config::Cluster;
+use crate::id::NodeId;
 use crate::protocol::leader_follower::LeaderFollower;
 
 type DecodeProtocol = fn(&mut TableDecoder<'_>, &Cluster) -> Option<Box<dyn ConfiguredProtocol>>;
@@ -12,6 +13,7 @@ type DecodeProtocol = fn(&mut TableDecoder<'_>, &Cluster) -> Option<Box<dyn Conf
 #[derive(Clone, Copy)]
 pub(super) struct Registered {
     pub(super) name: &'static str,
+    pub(super) initial_leader: Option<NodeId>,
     pub(super) decode: DecodeProtocol,
     pub(super) shape: fn() -> ValueShape,
 }
@@ -35,6 +37,7 @@ impl Registry {
         self.protocols.retain(|other| other.name != P::NAME);
         self.protocols.push(Registered {
             name: P::NAME,
+            initial_leader: P::INITIAL_LEADER,
             decode: |table, cluster| {
                 let config = P::section().decode(table)?;
                 P::check(&config, cluster, table)?;

@@ -32,7 +32,7 @@ pub(super) fn whole(registry: &Registry) -> ValueShape {
     let clocks = "Clocks that err from the start; a later entry wins over an earlier one.";
     let mut keys = sections::TOP.declared();
     keys.extend([
-        table("cluster", cluster::SECTION.shape()).required(),
+        table("cluster", cluster::shape(registry)).required(),
         table("protocol", protocol).required(),
         table("network", network::SECTION.shape()),
         list(clocks, "clock", network::CLOCK.shape()),

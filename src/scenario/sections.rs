@@ -159,7 +159,9 @@ pub(super) static TOP: LazyLock<Section<Top>> = LazyLock::new(|| {
 
 fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> Option<Decoded> {
     let top = TOP.draft(table, TOP.base().clone());
-    let cluster_given = table.required("cluster", |cluster| cluster.table(|t| cluster::decode(t)));
+    let leader = initial_leader(root, registry);
+    let cluster_given =
+        table.required("cluster", |cluster| cluster.table(|t| cluster::decode(t, leader)));
     // After a wrong cluster the rest is read as if the cluster had the most nodes.
     let cluster =
         cluster_given.clone().unwrap_or(Cluster { nodes: NODES, initial_leader: Some(NodeId(0)) });
@@ -272,6 +274,14 @@ fn written_clients(root: &Node) -> u32 {
         }
         _ => 1,
     }
+}
+
+/// Who leads from the start unless `[cluster]` says otherwise: what the protocol says that the file
+/// names.
+fn initial_leader(root: &Node, registry: &Registry) -> Option<NodeId> {
+    let named = root.get("protocol")?;
+    let protocol = registry.protocols.iter().find(|one| named.get(one.name).is_some())?;
+    protocol.initial_leader
 }
 
 /// `[protocol.NAME]`, exactly one.

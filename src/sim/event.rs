@@ -5,7 +5,7 @@ use std::hash::Hash;
 use crate::digest::Digest;
 use crate::id::{ClientId, NodeId};
 use crate::operation::Operation;
-use crate::protocol::{DiskError, Protocol, Reply, RequestId, Ticket};
+use crate::protocol::{DiskError, Protocol, Reply, RequestId, Session, Ticket};
 use crate::rng::CausalId;
 use crate::time::Time;
 
@@ -42,7 +42,7 @@ pub(crate) enum What<P: Protocol> {
     /// A message to `to` comes back to the boot of its sender that sent it.
     Refused { to: NodeId, from: NodeId, boot: u32, message: P::Message },
     /// A client's request reaches a node.
-    Request { node: NodeId, client: ClientId, request: RequestId, operation: Operation },
+    Request { node: NodeId, session: Session, request: RequestId, operation: Operation },
     /// An answer reaches a client.
     Answer { client: ClientId, node: NodeId, request: RequestId, reply: Reply },
     /// A timer of the node's boot number `boot` runs out.
@@ -116,9 +116,10 @@ impl<P: Protocol> What<P> {
                 head(u32::from(to.0) << 16 | u32::from(from.0), kind);
                 message.hash(digest);
             }
-            Self::Request { node, client, request, operation } => {
+            // What the request names says which operation of its client it is.
+            Self::Request { node, session, request, operation } => {
                 head(node.0.into(), 2);
-                (client, request, operation).hash(digest);
+                (session.client, request, operation).hash(digest);
             }
             Self::Answer { client, node, request, reply } => {
                 head(client.0 | CLIENT, 3);

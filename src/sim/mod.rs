@@ -305,9 +305,9 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
             What::Refused { to, from, boot, message } => {
                 self.come_back(id, Hop { from, to, boot }, message);
             }
-            What::Request { node, client, request, operation } => {
-                let stamped = self.stamped(client, request);
-                self.request(id, node, Input::Request { client, request, operation, stamped });
+            What::Request { node, session, request, operation } => {
+                let stamped = self.stamped(session.client, request);
+                self.request(id, node, Input::Request { session, request, operation, stamped });
             }
             What::Answer { client, node, request, reply } => {
                 self.kernel.counts.delivered += 1;

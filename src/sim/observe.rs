@@ -20,7 +20,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
                 self.note_role(node, role, term);
             }
             Observation::Accept { request, key, version, over } => {
-                let op = request.operation;
+                let op = request.operation();
                 if self.contest.is_on() {
                     self.note_contested(node, op);
                 }

@@ -114,13 +114,13 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
 
     /// Sends an answer to a client.
     pub(super) fn reply(&mut self, node: NodeId, id: CausalId, request: RequestId, reply: Reply) {
-        let client = self.kernel.history.entry(request.operation).client;
+        let client = self.kernel.history.entry(request.operation()).client;
         self.kernel.counts.sent += 1;
         if self.contest.is_open() {
-            self.note_answered(node, request.operation, &reply);
+            self.note_answered(node, request.operation(), &reply);
         }
         if self.kernel.notes.on {
-            self.kernel.notes.answers(self.kernel.now, node, request.operation);
+            self.kernel.notes.answers(self.kernel.now, node, request.operation());
         }
         if !self.network.client_reaches(client, node) {
             self.kernel.counts.blocked += 1;
@@ -134,7 +134,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         let attempt = self.clients.attempt_id(client, request).unwrap_or(id);
         let takes =
             self.network.client_takes(client, node, attempt, ClientWay::Back, &self.kernel.draws);
-        let id = id.child(Cause::Reply, client.0.into(), request.attempt);
+        let id = id.child(Cause::Reply, client.0.into(), request.attempt());
         self.kernel.schedule_after(takes, id, What::Answer { client, node, request, reply });
     }
 
@@ -180,7 +180,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
 
     /// What a client's wall clock showed when it invoked what `request` is an attempt at.
     pub(super) fn stamped(&self, client: ClientId, request: RequestId) -> Wall {
-        let invoked_at = self.kernel.history.entry(request.operation).invoked_at;
+        let invoked_at = self.kernel.history.entry(request.operation()).invoked_at;
         let clocks = &self.config.client_clocks;
         if clocks.is_empty() {
             // A clock without error.

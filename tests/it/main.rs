@@ -24,6 +24,7 @@ mod kernel {
     mod keyed_draws;
     mod refused_connections;
     mod script_draws;
+    mod sessions;
     mod settling;
     mod states_at_faults;
     mod time;

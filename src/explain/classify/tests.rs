@@ -38,7 +38,7 @@ impl WriteStory {
 
     fn accepted_by(node: NodeId) -> Self {
         let mut life = Self::default();
-        let request = RequestId { operation: OpId(0), attempt: 0 };
+        let request = RequestId::new(OpId(0), 0);
         life.see(
             0,
             node,

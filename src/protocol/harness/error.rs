@@ -1,7 +1,6 @@
 //! Why a step cannot be taken.
 
 use crate::id::NodeId;
-use crate::protocol::RequestId;
 
 /// A step that cannot be taken. Nothing has happened: the harness is as it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,8 +44,8 @@ pub enum StepError {
     #[error("{0} waits for nothing of its disk")]
     NothingToSync(NodeId),
     /// The request was never made.
-    #[error("there was no request {}", .0.operation.0 + 1)]
-    NoSuchRequest(RequestId),
+    #[error("there was no request {0}")]
+    NoSuchRequest(u32),
     /// Nodes answer one another for ever.
     #[error("after {0} steps messages are still on their way")]
     NeverSettles(u32),

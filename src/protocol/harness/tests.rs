@@ -51,8 +51,8 @@ impl Protocol for Notebook {
 
     fn handle(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
         match input {
-            Input::Request { request, .. } => {
-                cx.append(NOTES, &request.operation.0);
+            Input::Request { session, .. } => {
+                cx.append(NOTES, &session.sequence);
                 cx.sync(NOTES);
                 cx.set_timer(Bell::Ring, Span::from_secs(1));
                 cx.send(cx.node(), Nudge);
@@ -89,6 +89,29 @@ fn asked(times: u32) -> Harness<Notebook> {
 /// What a disk of the node has in its file.
 fn written(one: &mut Harness<Notebook>) -> Vec<u8> {
     one.machines[0].disk.read().bytes(NOTES).to_vec()
+}
+
+/// Each client counts its own operations, and a retry is no operation.
+#[test]
+fn a_request_brings_the_sequence_of_its_client() {
+    let mut one = asked(1);
+    let get = one.get("city");
+    one.request_of("c2", N1, get).unwrap();
+    one.request(N1, get).unwrap();
+    let first = one.requested(1).unwrap();
+    one.retry(N1, first).unwrap();
+    assert_eq!(one.requested(4), Err(StepError::NoSuchRequest(4)));
+    assert_eq!(one.requested(0), Err(StepError::NoSuchRequest(0)));
+    let asked = one.transcript().lines().filter(|line| line.starts_with("n1 <- "));
+    let expected = [
+        "n1 <- request 1: get city",
+        "n1 <- request 2 of c2: get city",
+        "n1 <- request 3: get city",
+        "n1 <- request 1 (attempt 2): get city",
+    ];
+    assert_eq!(asked.collect::<Vec<_>>(), expected);
+    let sequences = one.machines[0].disk.read().records::<u32>(NOTES).records;
+    assert_eq!(sequences, [1, 1, 2, 1]);
 }
 
 /// What a process had asked for reaches nobody after it, and is durable all the same.

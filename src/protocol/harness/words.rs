@@ -17,8 +17,8 @@ pub(super) fn nanos(time: Time) -> i64 {
 }
 
 pub(super) fn request_text(request: RequestId) -> String {
-    let number = request.operation.0 + 1;
-    match request.attempt {
+    let number = request.operation().0 + 1;
+    match request.attempt() {
         0 => format!("request {number}"),
         attempt => format!("request {number} (attempt {})", attempt + 1),
     }

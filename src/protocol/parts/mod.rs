@@ -17,6 +17,7 @@
 //! | [`progress`] | how far each follower is | which entries are sent next |
 //! | [`quorum`] | who votes | majorities, of one set or of two |
 //! | [`ballot`] | term and vote | one vote a term |
+//! | [`session`] | what clients were last answered | retries that are not applied twice |
 //! | [`durable`] | what waits for the disk | no promise before its record is durable |
 //! | [`frame`] | records as bytes | torn tails, corruption |
 //! | [`wal`] | a write-ahead log in a file | what is written, and what is durable |
@@ -32,6 +33,7 @@ pub mod log;
 pub mod progress;
 pub mod quorum;
 pub mod reads;
+pub mod session;
 pub mod stamps;
 pub mod store;
 pub mod tombstones;

@@ -242,7 +242,7 @@ mod tests {
             repair in any::<bool>(),
             events in proptest::collection::vec((1..4_u16, 0..4_u8, 0..4_i64), 0..16),
         ) {
-            let read = RequestId { operation: OpId(7), attempt: 0 };
+            let read = RequestId::new(OpId(7), 0);
             let mut reads = CoordinatedReads::default();
             let quorum = ReadQuorum { replicas, repair };
             prop_assert!(reads.begin(read, KeyId(0), quorum, (ME, held(1)), Time::ZERO));

@@ -12,6 +12,7 @@ use super::keys::{
 };
 use super::{Awaited, ScenarioProtocol, TableDecoder};
 use crate::config::{Cluster, Config as Scenario};
+use crate::id::NodeId;
 use crate::named::Named;
 use crate::protocol::leader_follower::{
     CatchUp, Config, Defect, Defects, Deletes, Election, Failover, FullStateIs, LeaderFollower,
@@ -64,6 +65,7 @@ const SEMI_SYNC: Mode = Mode::SemiSync { write_quorum: 0 };
 
 impl ScenarioProtocol for LeaderFollower {
     const NAME: &'static str = "leader-follower";
+    const INITIAL_LEADER: Option<NodeId> = Some(NodeId(0));
 
     fn section() -> &'static Section<Config> {
         static SECTION: LazyLock<Section<Config>> = LazyLock::new(section);

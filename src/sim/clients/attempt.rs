@@ -2,7 +2,7 @@
 
 use crate::history::{Failure, Process, Status};
 use crate::id::{ClientId, NodeId, OpId};
-use crate::protocol::{Outcome, Protocol, Reply, RequestId, Response};
+use crate::protocol::{Outcome, Protocol, Reply, RequestId, Response, Session};
 use crate::rng::{Cause, Purpose};
 use crate::time::Time;
 
@@ -14,7 +14,7 @@ use super::{ClientStep, Current, Invocation, RetryLimits};
 impl Current {
     /// The request of the attempt under way.
     const fn request(&self) -> RequestId {
-        RequestId { operation: self.op, attempt: self.attempt }
+        RequestId::new(self.op, self.attempt)
     }
 
     /// How the operation ends where it was not done, as far as the client knows.
@@ -41,8 +41,10 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
         self.clients.busy += 1;
         let may_write = self.clients.may_write && scripted.is_none();
         self.clients.writing += usize::from(operation.is_write() || may_write);
+        state.sequence += 1;
         state.current = Some(Current {
             op,
+            sequence: state.sequence,
             id,
             operation,
             fixed,
@@ -72,11 +74,12 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
             self.kernel.schedule(current.deadline, alarm, What::Alarm { client });
         }
         let (node, operation, request) = (current.asked, current.operation, current.request());
+        let session = Session { client, sequence: current.sequence };
         self.kernel.counts.sent += 1;
         if self.network.client_reaches(client, node) {
             let takes =
                 self.network.client_takes(client, node, id, ClientWay::There, &self.kernel.draws);
-            let what = What::Request { node, client, request, operation };
+            let what = What::Request { node, session, request, operation };
             self.kernel.schedule_after(takes, id, what);
         } else {
             self.kernel.counts.blocked += 1;

@@ -60,6 +60,8 @@ pub(super) struct Clients {
 struct Client {
     /// How many operations of the workload it has begun.
     begun: u32,
+    /// How many operations it has begun in all.
+    sequence: u32,
     /// How many of its operations ended with an unknown outcome.
     incarnation: u32,
     /// The node that it takes for the leader.
@@ -75,6 +77,8 @@ struct Client {
 #[derive(Debug)]
 struct Current {
     op: OpId,
+    /// Its number among the client's operations.
+    sequence: u32,
     id: CausalId,
     operation: Operation,
     /// Which node is asked, where the operation says so.
@@ -126,6 +130,7 @@ impl Clients {
         let leader = config.cluster.initial_leader.unwrap_or(NodeId(0));
         let client = || Client {
             begun: 0,
+            sequence: 0,
             incarnation: 0,
             leader,
             current: None,
@@ -199,8 +204,8 @@ impl Clients {
     #[inline]
     pub(super) fn attempt_id(&self, client: ClientId, request: RequestId) -> Option<CausalId> {
         let current = self.list[client.0 as usize].current.as_ref()?;
-        let waits = (current.op, current.attempt) == (request.operation, request.attempt);
-        waits.then(|| current.id.child(Cause::Attempt, 0, request.attempt))
+        let waits = (current.op, current.attempt) == (request.operation(), request.attempt());
+        waits.then(|| current.id.child(Cause::Attempt, 0, request.attempt()))
     }
 
     /// Operations under way or due by `now`, in words.

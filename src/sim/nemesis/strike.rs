@@ -71,7 +71,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     /// An answer leaves a node.
     #[cold]
     pub(in super::super) fn answers(&mut self, node: NodeId, request: RequestId, reply: &Reply) {
-        let asked = self.kernel.history.entry(request.operation);
+        let asked = self.kernel.history.entry(request.operation());
         if asked.is_write() && matches!(reply.outcome, Outcome::Ok(_)) {
             self.happens(node, Occurrence::Acknowledges, 1);
         }

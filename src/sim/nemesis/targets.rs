@@ -148,10 +148,10 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
             let slot = &self.slots[node.index()];
             match slot.role {
                 Some((Role::Leader, _)) => states.insert(NodeState::Leader),
-                Some((Role::Follower | Role::Learner, _)) => states.insert(NodeState::Follower),
-                Some((Role::Candidate | Role::PreCandidate, _)) => {
-                    states.insert(NodeState::Candidate);
-                }
+                Some((Role::Follower, _)) => states.insert(NodeState::Follower),
+                Some((Role::Candidate, _)) => states.insert(NodeState::Candidate),
+                Some((Role::PreCandidate, _)) => states.insert(NodeState::PreCandidate),
+                Some((Role::Learner, _)) => states.insert(NodeState::Learner),
                 None => {}
             }
             if !slot.is_up() {

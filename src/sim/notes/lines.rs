@@ -4,7 +4,7 @@
 //! the process handles it. An event that comes too late to do anything has none.
 
 use crate::names::Names;
-use crate::protocol::{Message, Protocol};
+use crate::protocol::{Message, Protocol, Session};
 
 use super::super::Simulation;
 use super::super::event::{Event, Queue, What};
@@ -84,7 +84,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
                 let kind = P::Message::KINDS[usize::from(message.kind())];
                 format!("a message of {from}: {kind}")
             }
-            What::Request { client, .. } => {
+            What::Request { session: Session { client, .. }, .. } => {
                 format!("a request of {}", self.names.client(*client))
             }
             What::Refused { to, message, .. } => {
@@ -150,13 +150,13 @@ pub(crate) fn describe<P: Protocol>(
             let kind = P::Message::KINDS[usize::from(message.kind())];
             (from.to_string(), "refused", format!("{kind} to {to}: {}", message.describe(names)))
         }
-        What::Request { node, client, request, operation } => {
+        What::Request { node, session, request, operation } => {
             let text = operation.describe(names);
-            let attempt = request.attempt + 1;
+            let attempt = request.attempt() + 1;
             (
                 node.to_string(),
                 "request",
-                format!("{} asks {text} (attempt {attempt})", names.client(*client)),
+                format!("{} asks {text} (attempt {attempt})", names.client(session.client)),
             )
         }
         What::Answer { client, node, reply, .. } => (
@@ -174,9 +174,11 @@ pub(crate) fn describe<P: Protocol>(
         }
         What::Arrival { index } => ("workload".into(), "arrival", format!("number {}", index + 1)),
         What::Alarm { client } => (names.client(*client).to_owned(), "alarm", String::new()),
-        What::Retry { client, request } => {
-            (names.client(*client).to_owned(), "retry", format!("attempt {}", request.attempt + 1))
-        }
+        What::Retry { client, request } => (
+            names.client(*client).to_owned(),
+            "retry",
+            format!("attempt {}", request.attempt() + 1),
+        ),
         What::Fault { index, starts } => {
             let verb = if *starts { "starts" } else { "ends" };
             ("nemesis".into(), "fault", format!("{} {verb}", names.faults[*index as usize]))

@@ -188,8 +188,8 @@ impl<P: Protocol> Tap<P> for Transmissions {
             What::Message { to, from, message, .. } => {
                 transmission_of(now, *from, *to, message, delivery)
             }
-            What::Request { node, client, request, .. } => {
-                of_client(now, End::Client(*client), End::Node(*node), *request, delivery)
+            What::Request { node, session, request, .. } => {
+                of_client(now, End::Client(session.client), End::Node(*node), *request, delivery)
             }
             What::Answer { client, node, request, .. } => {
                 of_client(now, End::Node(*node), End::Client(*client), *request, delivery)

@@ -157,9 +157,9 @@ impl Watch {
         let write = match observation {
             Observation::Accept { key, version, request, .. } => {
                 if self.of_version.contains_key(&version) {
-                    self.accepted.insert(version, request.operation);
+                    self.accepted.insert(version, request.operation());
                 }
-                let of_op = self.of_op.get(&(request.operation, key)).copied();
+                let of_op = self.of_op.get(&(request.operation(), key)).copied();
                 of_op.or_else(|| self.unknown_of(key, version))
             }
             Observation::Apply { key, stored } => {
@@ -273,6 +273,7 @@ impl Watch {
         self.arrived = Some((at, arrival));
         let Arrival { from, to, is_up, .. } = arrival;
         if let (true, Some(read)) = (is_up, message.answers()) {
+            let read = read.operation();
             self.asked(at, to, read, WriteEventKind::Heard { read, from });
         }
         self.about(at, message, to, |watch, write, relation| {
@@ -296,6 +297,7 @@ impl Watch {
     ) {
         let Packet { from, to, kind, .. } = packet;
         if let Some(read) = message.answers() {
+            let read = read.operation();
             self.asked(at, from, read, WriteEventKind::Replied { read });
         }
         self.about(at, message, to, |watch, write, relation| {

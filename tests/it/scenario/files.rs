@@ -356,6 +356,31 @@ fn a_protocol_of_another_crate_has_a_table_of_its_own() {
     assert!(mistakes.contains("from 1 to 3"), "{mistakes}");
 }
 
+/// Who leads where the file does not say is the protocol's to say.
+#[test]
+fn the_default_of_the_initial_leader_is_the_protocols() {
+    let registry = Registry::new().with::<Gossip>();
+    let leader = |cluster: &str, protocol: &str| {
+        let text = format!("[cluster]\nnodes = 3\n{cluster}[protocol]\n{protocol}");
+        let scenario = parse_for(&registry, &text, &[]).expect("valid");
+        let again = parse_for(&registry, &scenario.export(), &[]).expect("an export reads");
+        assert_same(&scenario, &again, protocol);
+        scenario.config.cluster.initial_leader
+    };
+    let [gossip, leads] = ["gossip = { fanout = 2 }", "leader-follower = {}"];
+    assert_eq!([leader("", gossip), leader("", leads)], [None, Some(NodeId(0))]);
+    assert_eq!(leader("initial-leader = 'n2'\n", gossip), Some(NodeId(1)));
+    assert_eq!(leader("initial-leader = 'none'\n", leads), None);
+
+    let key = |registry: &Registry| {
+        schema(registry)["properties"]["cluster"]["properties"]["initial-leader"].clone()
+    };
+    assert_eq!(key(&Registry::new())["default"], "n1");
+    assert!(key(&registry)["default"].is_null(), "it is not the same for both");
+    let help = key(&registry)["description"].to_string();
+    assert!(help.contains("By default n1 for leader-follower, none for gossip."), "{help}");
+}
+
 #[test]
 fn a_fault_tied_to_a_moment_is_named_by_it_and_exported_whole() {
     let fault = |when: &str| format!("[[fault]]\nwhen = {{ {when} }}\ncrash = \"n1\"\n");

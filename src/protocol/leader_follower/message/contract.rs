@@ -1,9 +1,8 @@
 //! What a simulation has to know of a message, and its words in traces.
 
-use crate::id::OpId;
 use crate::names::Names;
 use crate::protocol::parts::entry::{entries_text, entry_text};
-use crate::protocol::{Carried, Message as Contract};
+use crate::protocol::{Carried, Message as Contract, RequestId};
 
 use super::{AntiEntropy, Message, Repair, Vote, VoteRequest};
 
@@ -95,7 +94,7 @@ impl Contract for Message {
         }
     }
 
-    fn answers(&self) -> Option<OpId> {
+    fn answers(&self) -> Option<RequestId> {
         if let Self::Repair(message) = self { message.answers() } else { None }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::id::{KeyId, OpId};
+use crate::id::KeyId;
 use crate::names::Names;
 use crate::protocol::parts::anti_entropy::{RANGES, RangeDigest, Ranges};
 use crate::protocol::parts::entry::{STAMP, StoredEntry, entries_text, entry_text};
@@ -67,9 +67,9 @@ impl Repair {
     }
 
     /// The client's read that it answers.
-    pub(crate) const fn answers(&self) -> Option<OpId> {
+    pub(crate) const fn answers(&self) -> Option<RequestId> {
         match self {
-            Self::Answer { read, .. } | Self::AnswerList { read, .. } => Some(read.operation),
+            Self::Answer { read, .. } | Self::AnswerList { read, .. } => Some(*read),
             Self::Read { .. } | Self::Write { .. } | Self::Written { .. } => None,
         }
     }
@@ -97,7 +97,7 @@ impl Repair {
                 }
             }
             Self::Write { entry, .. } => entry_text(entry, names),
-            Self::Written { read } => format!("read of operation {}", read.operation.0),
+            Self::Written { read } => format!("read of {read}"),
         }
     }
 }

@@ -205,7 +205,7 @@ fn play(bench: &mut Bench, step: &Step) {
         }
         Step::Repair(entry) if !is_ordered => {
             bench.steps += 1;
-            let read = RequestId { operation: OpId(bench.steps), attempt: 0 };
+            let read = RequestId::new(OpId(bench.steps), 0);
             // A list is not mended by its newest element, and so not looked at.
             let mends = bench.node().replica.store.elements(entry.key).is_empty();
             let timestamps = if mends { times(&[entry]) } else { Vec::new() };

@@ -169,8 +169,8 @@ impl Selection<'_> {
     /// The rank of a message, 0 for the most important; `None` if its operation is not drawn.
     fn rank(&self, transmission: &Transmission, operations: &[OpId]) -> Option<u8> {
         if let Some(request) = transmission.request {
-            let drawn = operations.contains(&request.operation);
-            return drawn.then(|| if self.is_subject(request.operation) { 0 } else { 2 });
+            let drawn = operations.contains(&request.operation());
+            return drawn.then(|| if self.is_subject(request.operation()) { 0 } else { 2 });
         }
         Some(if self.about_subject(transmission) {
             0
@@ -212,7 +212,7 @@ impl Selection<'_> {
     fn about_subject(&self, transmission: &Transmission) -> bool {
         transmission.carries.iter().any(|carried| self.focus.versions.contains(&carried.version))
             || self.operations_of(transmission).any(|op| self.is_subject(op))
-            || transmission.request.is_some_and(|request| self.is_subject(request.operation))
+            || transmission.request.is_some_and(|request| self.is_subject(request.operation()))
     }
 
     /// The messages to draw, in the order of sending.

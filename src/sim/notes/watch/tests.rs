@@ -28,7 +28,7 @@ fn stored(value: Option<Value>) -> Stored {
 }
 
 fn accept(op: u32) -> Observation {
-    let request = RequestId { operation: OpId(op), attempt: 0 };
+    let request = RequestId::new(OpId(op), 0);
     Observation::Accept { request, key: KEY, version: VERSION, over: Over::Unsaid }
 }
 

@@ -445,6 +445,7 @@ impl Chain {
 
 impl ScenarioProtocol for Chain {
     const NAME: &'static str = "chain";
+    const INITIAL_LEADER: Option<NodeId> = Some(NodeId(0));
 
     fn section() -> &'static Section<Config> {
         static SECTION: LazyLock<Section<Config>> = LazyLock::new(|| {

@@ -10,6 +10,7 @@
 //! | `request n1 put k=v w=2`, `request n1 get k r=2 repair` | a client asks |
 //! | `request n1 delete k`, `.. append v to k` | a client asks |
 //! | `request n1 list`, `.. read-all`, `.. clear` | a client asks |
+//! | `request n1 as c2 get k` | another client than `c1` asks |
 //! | `retry n2 1` | the client of request 1 asks again, n2 this time |
 //! | `timer n1 election` | a timer fires; the clocks go on to when it is due |
 //! | `deliver n1 n2`, `deliver n1 n2 2` | the oldest message of a link arrives, or the second |
@@ -24,10 +25,10 @@
 
 use std::fmt::Write;
 
-use splitbrain::id::{NodeId, OpId};
+use splitbrain::id::NodeId;
 use splitbrain::operation::{Operation, ReadQuorum};
+use splitbrain::protocol::Message;
 use splitbrain::protocol::harness::{Harness, Unsynced};
-use splitbrain::protocol::{Message, RequestId};
 use splitbrain::scenario::{Registry, Scenario, ScenarioProtocol};
 use splitbrain::time::{Span, Time};
 
@@ -93,13 +94,17 @@ impl<P: ScenarioProtocol> Cluster<P> {
             ["crash", at] => harness.crash(node(at)?),
             ["lose-power", at, ref left @ ..] => harness.lose_power(node(at)?, unsynced(left)?),
             ["replace-disk", at] => harness.replace_disk(node(at)?),
+            ["request", at, "as", client, ref words @ ..] => {
+                let operation = operation(harness, words)?;
+                harness.request_of(client, node(at)?, operation).map(|_| ())
+            }
             ["request", at, ref words @ ..] => {
                 let operation = operation(harness, words)?;
                 harness.request(node(at)?, operation).map(|_| ())
             }
             ["retry", at, request] => {
-                let operation = OpId(number::<u32>(request)?.saturating_sub(1));
-                harness.retry(node(at)?, RequestId { operation, attempt: 0 }).map(|_| ())
+                let (at, request) = (node(at)?, harness.requested(number(request)?));
+                request.and_then(|request| harness.retry(at, request)).map(|_| ())
             }
             ["timer", at, name] => harness.timer_named(node(at)?, name),
             ["deliver", from, to] => harness.deliver(node(from)?, node(to)?),
