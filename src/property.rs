@@ -215,6 +215,12 @@ impl Promises {
         self
     }
 
+    /// Whether anything is said of `property`.
+    #[must_use]
+    pub fn says_of(&self, property: Property) -> bool {
+        self.0.iter().any(|(other, _)| *other == property)
+    }
+
     /// What is promised of `property`.
     #[must_use]
     pub fn of(&self, property: Property) -> Promise {
