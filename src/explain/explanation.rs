@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::check::replicated_log::Breach;
 use crate::check::{CheckReport, Mechanism, Verdict, words};
 use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
@@ -58,6 +59,9 @@ pub struct Explanation {
     /// For each property that reads broke, the read that its verdict shows. Empty if the question
     /// names a write.
     pub reads: Vec<BrokenRead>,
+    /// The first breach of each invariant of the replicated log, with its verdict. Empty if the
+    /// question names a write.
+    pub breaches: Vec<(Breach, ExpectedVerdict)>,
 }
 
 /// The acknowledged writes that were gone before their keys were written again
@@ -167,6 +171,15 @@ pub fn explain<P: Protocol>(
     };
     let reads = broken.into_iter().zip(missing);
     let reads = reads.map(|(read, place)| read.explain(config, &finished, &seen[place])).collect();
+    let log = finished.log.iter().flat_map(|log| &log.breaches);
+    let judged = |breach: &Breach| {
+        let check = checks.iter().find(|check| check.property == breach.property);
+        check.map_or(ExpectedVerdict::Unknown, |check| check.judged)
+    };
+    let breaches = match question {
+        Question::Lost => log.map(|breach| (*breach, judged(breach))).collect(),
+        Question::Write(_) => Vec::new(),
+    };
     Ok(Explanation {
         seed,
         digest: finished.digest,
@@ -181,6 +194,7 @@ pub fn explain<P: Protocol>(
         untold: candidates - stories.len() as u64,
         stories,
         reads,
+        breaches,
     })
 }
 

@@ -75,6 +75,7 @@ pub(crate) fn run() -> (Config, RunResult) {
             blocked: 40,
         },
         recoveries: Vec::new(),
+        log: None,
         impacts: Vec::new(),
         incidents: Incidents::NONE,
         leaderships: vec![
