@@ -7,38 +7,26 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::id::{ClientId, FaultId, KeyId, NodeId, OpId, Value, Version};
+use crate::id::{FaultId, KeyId, NodeId, OpId, Value, Version};
 use crate::names::Names;
 use crate::operation::Operation;
 use crate::time::Time;
 
+use access::Accesses;
+use entry::Call;
+
 pub use effects::{Access, KeyContent, KeyEffect, KeyEffects, OtherKeys};
-pub use entry::{Entry, Failure, Function, Status};
+pub use entry::{AccessOf, Entry, Failure, Function, Status};
+pub use parts::AccessIter;
+pub use process::Process;
 pub use writers::Writers;
 
+mod access;
 mod effects;
 mod entry;
+mod parts;
+mod process;
 mod writers;
-
-/// A process as in Jepsen: it invokes one operation at a time.
-///
-/// An operation with an unknown outcome may still be under way, so its client goes on as a new
-/// process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Process {
-    /// Which client.
-    pub client: ClientId,
-    /// How many earlier operations of the client ended with an unknown outcome.
-    pub incarnation: u32,
-}
-
-impl Process {
-    /// The process that a client starts as.
-    #[must_use]
-    pub const fn first(client: ClientId) -> Self {
-        Self { client, incarnation: 0 }
-    }
-}
 
 /// A key in the answer to a list or a read of everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +102,7 @@ pub enum HistoryEvent {
 pub struct History {
     names: Arc<Names>,
     entries: Vec<Entry>,
+    accesses: Accesses,
     nemesis: Vec<NemesisEvent>,
     contents: BTreeMap<OpId, Box<[Item]>>,
     elements: BTreeMap<OpId, Box<[Value]>>,
@@ -159,35 +148,12 @@ impl History {
         operation: Operation,
     ) -> OpId {
         let id = OpId(u32::try_from(self.entries.len()).expect("fewer than 2^32 operations"));
-        let value =
-            if let Operation::Put { value, .. } | Operation::Append { value, .. } = operation {
-                Some(value.written_by(id))
-            } else {
-                None
-            };
-        let invoked_seq = self.next_seq();
-        self.entries.push(Entry {
-            invoked_at: at,
-            completed_at: Time::ZERO,
-            due_at,
-            value,
-            version: None,
-            over: None,
-            key: operation.key().unwrap_or_default(),
-            client: process.client,
-            invoked_seq,
-            completed_seq: u32::MAX,
-            incarnation: process.incarnation,
-            function: Function::of(operation),
-            status: Status::Pending,
-            failure: None,
-            node: None,
-            leader: None,
-            acknowledgements: 0,
-            followers: 0,
-            degraded: false,
-            existed: None,
-        });
+        let seq = self.next_seq();
+        let invocation = Call { op: id, at, due_at, process, seq };
+        self.entries.push(Entry::invoked(invocation, operation));
+        if matches!(operation, Operation::Cas { .. }) {
+            self.begin_cas(id, at, process, operation);
+        }
         id
     }
 
@@ -204,19 +170,30 @@ impl History {
         entry.completed_at = at;
         entry.completed_seq = seq;
         fill(entry);
+        if entry.function == Function::Cas {
+            self.complete_accesses(op);
+        }
     }
 
     /// Records that a node accepted the write `op` as `version`, whether or not the client ever
     /// learns of it. A retried write may be accepted several times.
     pub fn accept(&mut self, op: OpId, version: Version) {
-        let entry = &mut self.entries[op.0 as usize];
+        let written = self.put_of(op);
+        self.accept_write(written, version);
+        if written != op {
+            self.entries[op.0 as usize].version = self.entry(written).version;
+        }
+    }
+
+    fn accept_write(&mut self, op: OpId, version: Version) {
+        let entry = self.entry_mut(op);
         let Some(held) = entry.version.filter(|held| *held != version) else {
             entry.version = Some(version);
             return;
         };
         if entry.status == Status::Pending {
-            self.other_versions.push((op, held));
             entry.version = Some(version);
+            self.other_versions.push((op, held));
         } else {
             // The client had given up this attempt: the version that it was answered stays.
             self.other_versions.push((op, version));
@@ -243,9 +220,10 @@ impl History {
             Over::Nothing => None,
             Over::Value(value) => Some(value),
         };
+        let op = self.put_of(op);
         let is_first = self.other_versions.last().is_none_or(|(other, _)| *other != op);
         if is_first {
-            self.entries[op.0 as usize].over = held;
+            self.entry_mut(op).over = held;
         } else {
             self.also_over.entry(op).or_default().push(held);
         }
@@ -297,10 +275,24 @@ impl History {
         &self.entries
     }
 
-    /// The operation `op`.
+    /// The operation `op`, or the access.
+    ///
+    /// # Panics
+    ///
+    /// When there is none of this number.
     #[must_use]
     pub fn entry(&self, op: OpId) -> &Entry {
-        &self.entries[op.0 as usize]
+        match self.entries.get(op.0 as usize) {
+            Some(entry) => entry,
+            None => self.access(op).expect("an operation of this history, or an access"),
+        }
+    }
+
+    fn entry_mut(&mut self, op: OpId) -> &mut Entry {
+        if (op.0 as usize) < self.entries.len() {
+            return &mut self.entries[op.0 as usize];
+        }
+        self.access_mut(op).expect("an operation of this history, or an access")
     }
 
     /// Every operation with its id, in the order of invocation.
@@ -337,6 +329,7 @@ impl History {
     /// What a write replaced, for each attempt that a node accepted: the value that the key held on
     /// that node.
     pub fn over(&self, op: OpId) -> impl Iterator<Item = Option<Value>> + '_ {
+        let op = self.put_of(op);
         let others = self.also_over.get(&op).into_iter().flatten().copied();
         std::iter::once(self.entry(op).over).chain(others)
     }

@@ -94,6 +94,12 @@ impl Value {
         Self::tagged(self.bits(), writer << 32)
     }
 
+    /// The same value, whoever wrote it: without the mark.
+    #[must_use]
+    pub(crate) fn unmarked(self) -> Self {
+        Self::tagged(self.bits(), 0)
+    }
+
     /// The operation that wrote this text. `None` where that is unknown, and for a made value:
     /// [`Self::kind`] tells its operation.
     #[must_use]

@@ -6,7 +6,7 @@ use crate::time::{Span, Time};
 use strum::{IntoStaticStr, VariantArray};
 
 /// Messages between nodes, and between clients and nodes, by what became of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MessageCounts {
     /// Handed to the network by a node or a client.
     pub sent: u64,
@@ -18,6 +18,39 @@ pub struct MessageCounts {
     pub duplicated: u64,
     /// Lost because a partition, a block or a dropping fault stood in the way.
     pub blocked: u64,
+    /// Those between nodes by kind, in the order of [`crate::protocol::Message::KINDS`].
+    pub by_kind: Vec<KindCounts>,
+}
+
+/// Messages of one kind between nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KindCounts {
+    /// The kind.
+    pub kind: &'static str,
+    /// Handed to the network.
+    pub sent: u64,
+    /// Handed to a node.
+    pub delivered: u64,
+}
+
+impl MessageCounts {
+    /// Adds the messages of another run of the same protocol.
+    pub fn add(&mut self, other: &Self) {
+        let Self { sent, delivered, lost, duplicated, blocked, by_kind } = other;
+        self.sent += sent;
+        self.delivered += delivered;
+        self.lost += lost;
+        self.duplicated += duplicated;
+        self.blocked += blocked;
+        if self.by_kind.is_empty() {
+            self.by_kind.clone_from(by_kind);
+            return;
+        }
+        for (mine, theirs) in self.by_kind.iter_mut().zip(by_kind) {
+            mine.sent += theirs.sent;
+            mine.delivered += theirs.delivered;
+        }
+    }
 }
 
 /// A period for which a node took itself for the leader.

@@ -57,7 +57,20 @@ pub enum Operation {
         /// As in a put.
         quorum: Option<u16>,
     },
+    /// Compare and set: set a key, if it holds what the client expects.
+    Cas {
+        /// The key.
+        key: KeyId,
+        /// The value that the key has to hold; `None`: the key has to be absent. Of a list the last
+        /// element counts.
+        from: Option<Value>,
+        /// The value that it holds then.
+        to: Value,
+    },
 }
+
+// A request travels as an event, and every event is as large as the largest.
+const _: () = assert!(size_of::<Operation>() <= 24);
 
 impl Operation {
     /// The key the operation is on; `None` for those on the whole store.
@@ -67,7 +80,8 @@ impl Operation {
             Self::Put { key, .. }
             | Self::Get { key, .. }
             | Self::Delete { key, .. }
-            | Self::Append { key, .. } => Some(key),
+            | Self::Append { key, .. }
+            | Self::Cas { key, .. } => Some(key),
             Self::List | Self::ReadAll | Self::Clear => None,
         }
     }
@@ -75,7 +89,9 @@ impl Operation {
     /// The same operation, its value marked as written by `op`: see [`Value`].
     #[must_use]
     pub(crate) fn written_by(mut self, op: OpId) -> Self {
-        if let Self::Put { value, .. } | Self::Append { value, .. } = &mut self {
+        if let Self::Put { value, .. } | Self::Append { value, .. } | Self::Cas { to: value, .. } =
+            &mut self
+        {
             *value = value.written_by(op);
         }
         self
@@ -102,14 +118,28 @@ impl Operation {
             Self::Append { key, value, quorum } => {
                 format!("append {} to {}{}", names.value(value), names.key(key), wanted(quorum))
             }
+            Self::Cas { key, from, to } => cas_text(names, key, from, to),
         }
     }
 
     /// Whether it changes the store.
     #[must_use]
     pub const fn is_write(self) -> bool {
-        matches!(self, Self::Put { .. } | Self::Delete { .. } | Self::Clear | Self::Append { .. })
+        match self {
+            Self::Put { .. }
+            | Self::Delete { .. }
+            | Self::Clear
+            | Self::Append { .. }
+            | Self::Cas { .. } => true,
+            Self::Get { .. } | Self::List | Self::ReadAll => false,
+        }
     }
+}
+
+/// A compare-and-set in words: `cas city from Rome to Oslo`, `cas city from nothing to Oslo`.
+pub(crate) fn cas_text(names: &Names, key: KeyId, from: Option<Value>, to: Value) -> String {
+    let from = from.map_or_else(|| "nothing".to_owned(), |from| names.value(from));
+    format!("cas {} from {from} to {}", names.key(key), names.value(to))
 }
 
 /// As derived, but that a read of one replica alone is hashed by its key: digests of runs that know
@@ -123,6 +153,7 @@ impl Hash for Operation {
             Self::Get { key, quorum: Some(quorum) } => (key, quorum).hash(state),
             Self::Delete { key, quorum } => (key, quorum).hash(state),
             Self::Append { key, value, quorum } => (key, value, quorum).hash(state),
+            Self::Cas { key, from, to } => (key, from, to).hash(state),
             Self::List | Self::ReadAll | Self::Clear => {}
         }
     }

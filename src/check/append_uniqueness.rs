@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use crate::history::{Entry, Function, KeyEffect};
 use crate::id::{KeyId, NodeId, OpId, Value};
 
-use super::facts::Facts;
+use super::facts::{ACCESSES, Facts};
 use super::{Finding, Verdict, Witness, words};
 
 /// An element that a list has too often.
@@ -41,9 +41,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     }
     let appended = appended(facts);
     let mut figures = vec![("appends", 0)];
-    let acknowledged = facts.evidence.history.entries().iter();
-    figures[0].1 =
-        acknowledged.filter(|e| e.is_ok() && e.function == Function::Append).count() as u64;
+    figures[0].1 = appends(facts).filter(|(_, append)| append.is_ok()).count() as u64;
     if appended.is_empty() {
         return Finding::of(None, figures);
     }
@@ -72,7 +70,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
 }
 
 fn appends<'a>(facts: &Facts<'a>) -> impl Iterator<Item = (OpId, &'a Entry)> {
-    facts.evidence.history.iter().filter(|(_, entry)| entry.function == Function::Append)
+    facts.evidence.history.accesses().filter(|(_, entry)| entry.function == Function::Append)
 }
 
 fn appended(facts: &Facts<'_>) -> Appended {
@@ -114,7 +112,7 @@ fn in_reads(facts: &Facts<'_>, appended: &Appended) -> Vec<Repeated> {
         };
         history.effects(op).find_map(of_key)
     };
-    history.iter().filter_map(read).collect()
+    history.accesses().filter_map(read).collect()
 }
 
 /// By key, the first live replica whose list has an element too often.
@@ -147,7 +145,7 @@ fn lost(facts: &Facts<'_>) -> Vec<OpId> {
     // By key, the place in the history until which something may have ended its list.
     let mut ended_until = vec![0; facts.newest.len()];
     let mut all_ended_until = 0;
-    for (_, entry) in history.iter().filter(|(_, entry)| entry.may_have_happened()) {
+    for (_, entry) in history.accesses().filter(|(_, entry)| entry.may_have_happened()) {
         match entry.function {
             Function::Put | Function::Delete => {
                 let until = &mut ended_until[entry.key.0 as usize];
@@ -155,6 +153,7 @@ fn lost(facts: &Facts<'_>) -> Vec<OpId> {
             }
             Function::Clear => all_ended_until = entry.end().max(all_ended_until),
             Function::Get | Function::List | Function::ReadAll | Function::Append => {}
+            Function::Cas => unreachable!("{ACCESSES}"),
         }
     }
     let is_lost = |entry: &Entry, value| {

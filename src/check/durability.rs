@@ -57,7 +57,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     let mut first: Option<(OpId, KeyId)> = None;
     let mut unjudged: Option<KeyId> = None;
     let mut written = vec![false; facts.newest.len()];
-    for (op, entry) in history.iter() {
+    for (op, entry) in history.accesses() {
         if !entry.is_ok() || !entry.is_write() {
             continue;
         }
@@ -112,7 +112,7 @@ pub(super) fn discarded_writes(facts: &Facts<'_>) -> Option<Vec<OpId>> {
 /// for a clear, the first such key.
 pub(super) fn lost_writes(facts: &Facts<'_>) -> Vec<(OpId, KeyId)> {
     let thresholds = thresholds(facts);
-    let writes = facts.evidence.history.iter().filter(|(_, e)| e.is_ok() && e.is_write());
+    let writes = facts.evidence.history.accesses().filter(|(_, e)| e.is_ok() && e.is_write());
     let lost = |(op, entry)| Some((op, lost_key(facts, &thresholds, (op, entry))?));
     writes.filter_map(lost).collect()
 }
@@ -147,15 +147,9 @@ fn thresholds(facts: &Facts<'_>) -> Vec<Option<Thresholds>> {
     // By key, the place until which a removal may have taken effect.
     let mut removed_until = vec![0; facts.shown.len()];
     let mut all_removed_until = 0;
-    let removals = if facts.has_invoked(&[Function::Delete, Function::Clear]) {
-        history.entries()
-    } else {
-        &[]
-    };
-    for (op, entry) in (0..).map(OpId).zip(removals) {
-        if !entry.is_removal() || !entry.may_have_happened() {
-            continue;
-        }
+    let any = facts.has_invoked(&[Function::Delete, Function::Clear]);
+    let all = any.then(|| history.accesses()).into_iter().flatten();
+    for (op, entry) in all.filter(|(_, entry)| entry.is_removal() && entry.may_have_happened()) {
         for effect in history.effects(op) {
             let until = &mut removed_until[effect.key.0 as usize];
             *until = entry.end().max(*until);
@@ -253,7 +247,7 @@ fn last_seen(facts: &Facts<'_>, op: OpId, entry: &Entry, keepers: &[(NodeId, boo
             })
     };
     let last =
-        facts.evidence.history.iter().filter(found).max_by_key(|(_, read)| read.completed_seq);
+        facts.evidence.history.accesses().filter(found).max_by_key(|(_, read)| read.completed_seq);
     last.map_or_else(
         || "; no client ever read it".to_owned(),
         |(_, read)| format!("; last read {}", words::answered(read)),

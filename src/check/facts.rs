@@ -30,6 +30,10 @@ use crate::protocol::{NodeSnapshot, Role, Stored};
 use super::Evidence;
 use super::order::{Explaining, UNKNOWN_REMOVAL, Write};
 
+/// Why a checker that goes through [`crate::history::History::accesses`] meets no operation that
+/// makes several.
+pub(super) const ACCESSES: &str = "its accesses come in its place";
+
 /// What a live replica holds for a key, and the operation that wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Holding {
@@ -248,7 +252,7 @@ impl<'a> Facts<'a> {
     }
 
     fn read_history(&mut self) {
-        for (op, entry) in self.evidence.history.iter() {
+        for (op, entry) in self.evidence.history.accesses() {
             if entry.is_ok() {
                 self.clients = self.clients.max(entry.client.0 as usize + 1);
             }
@@ -269,6 +273,7 @@ impl<'a> Facts<'a> {
                     }
                 }
                 Function::Delete | Function::Clear => {}
+                Function::Cas => unreachable!("{ACCESSES}"),
             }
         }
     }
@@ -290,7 +295,7 @@ impl<'a> Facts<'a> {
         let mut by_key = vec![Explaining::default(); self.newest.len()];
         let history = self.evidence.history;
         let wanted = |e: &Entry| wanted(e.function) && e.may_have_happened();
-        for (op, entry) in history.iter().filter(|(_, e)| wanted(e)) {
+        for (op, entry) in history.accesses().filter(|(_, e)| wanted(e)) {
             let write = self.explaining(op, entry, entry.version);
             by_key[entry.key.0 as usize].push(write);
         }
@@ -353,7 +358,7 @@ impl<'a> Facts<'a> {
     /// and is answered with the version of the first append.
     pub(super) fn is_repeated(&self, op: OpId) -> bool {
         let repeated = self.repeated.get_or_init(|| {
-            let appends = self.evidence.history.iter();
+            let appends = self.evidence.history.accesses();
             let appends = appends.filter(|(_, entry)| entry.function == Function::Append);
             let element =
                 |(op, entry): (OpId, &Entry)| Some((entry.key, entry.value?, entry.version?, op));
@@ -459,8 +464,23 @@ impl<'a> Facts<'a> {
                 ReadResult::Tombstone(self.found(read, effect.key, None, version))
             }
             (KeyContent::Nothing, _) => ReadResult::Nothing,
-            (KeyContent::Key, _) | (_, None) => ReadResult::Key,
+            (KeyContent::Value(value), None) => self.expected(read, effect.key, value),
+            (KeyContent::Key, _) | (KeyContent::List { .. } | KeyContent::Tombstone, None) => {
+                ReadResult::Key
+            }
         })
+    }
+
+    /// What a compare-and-set has read that found the value it expected, and was not told the
+    /// version: the one write of that value, if only one can be meant.
+    fn expected(&self, read: &Entry, key: KeyId, value: Value) -> ReadResult {
+        let history = self.evidence.history;
+        let asked = |op: &OpId| history.entry(*op).invoked_seq < read.completed_seq;
+        let mut writers = self.writers.candidates(key, value).filter(asked);
+        let (Some(op), None) = (writers.next(), writers.next()) else { return ReadResult::Key };
+        let entry = history.entry(op);
+        let write = |version| Write { version: self.greatest(op, version), ..place(op, entry) };
+        entry.version.map_or(ReadResult::Key, |version| ReadResult::Value(write(version)))
     }
 
     /// Whether a read of `key` that completed at the place `completed` misses `write`: it found

@@ -103,7 +103,7 @@ fn missing(facts: &Facts<'_>) -> Vec<(KeyId, AcceptedVersion)> {
             *greatest = Some(AcceptedVersion { version, op });
         }
     };
-    for (op, entry) in history.iter().filter(|(_, entry)| entry.is_write()) {
+    for (op, entry) in history.accesses().filter(|(_, entry)| entry.is_write()) {
         // Nearly all are on one key.
         if let Some(version) = entry.version {
             accept(op, entry.key, version);

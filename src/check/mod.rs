@@ -98,10 +98,28 @@ pub fn judge(
         };
         let in_the_end = property.kind() == PropertyKind::Eventually;
         let too_soon = unsettled.as_deref().filter(|_| in_the_end);
-        hold(property, find(property), (promise, voided_by), too_soon)
+        let mut finding = find(property);
+        if let Verdict::Invalid(witness) = &mut finding.verdict {
+            name_wholes(evidence.history, &mut witness.operations);
+        }
+        hold(property, finding, (promise, voided_by), too_soon)
     };
     let is_judged = |property: &Property| !property.is_of_a_log() || evidence.log.is_some();
     Property::all().filter(is_judged).map(report).collect()
+}
+
+/// Names the operations that clients invoked, each once, in the place of their accesses.
+fn name_wholes(history: &History, operations: &mut Vec<OpId>) {
+    if operations.iter().all(|op| history.whole(*op) == *op) {
+        return;
+    }
+    let mut named = Vec::new();
+    for op in operations.drain(..).map(|op| history.whole(op)) {
+        if !named.contains(&op) {
+            named.push(op);
+        }
+    }
+    *operations = named;
 }
 
 /// Every acknowledged write that [`Property::Durability`] finds lost, in the order of invocation,
@@ -194,6 +212,8 @@ fn hold(
     CheckReport { property, verdict, promise, voided_by, judged, demands, figures, mechanism: None }
 }
 
+#[cfg(test)]
+mod compare_and_set;
 #[cfg(test)]
 mod tests {
     use super::testing::Story;

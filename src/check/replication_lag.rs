@@ -17,7 +17,7 @@ use crate::metrics::{Application, Latency};
 use crate::property::Property;
 use crate::time::{Span, Time};
 
-use super::facts::Facts;
+use super::facts::{ACCESSES, Facts};
 use super::{Demand, Finding, Verdict, Witness, words};
 
 /// When a replica first held this version of a key, or a greater one; versions rise with time.
@@ -43,7 +43,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     };
     let lags = lags(facts, applications);
     if applications.is_empty()
-        && evidence.history.iter().any(|(op, e)| leaves_something(facts, op, e))
+        && evidence.history.accesses().any(|(op, e)| leaves_something(facts, op, e))
     {
         let reason = "the protocol does not say what its nodes apply".to_owned();
         return Finding::new(Verdict::Unknown(reason), Vec::new());
@@ -79,6 +79,7 @@ fn leaves_something(facts: &Facts<'_>, op: OpId, entry: &Entry) -> bool {
             Function::Delete => entry.existed != Some(false),
             Function::Clear => facts.evidence.history.effects(op).next().is_some(),
             Function::Get | Function::List | Function::ReadAll => false,
+            Function::Cas => unreachable!("{ACCESSES}"),
         }
 }
 
@@ -98,7 +99,7 @@ fn lags(facts: &Facts<'_>, applications: &[Application]) -> Vec<WriteLag> {
     }
     first.sort_unstable();
     let mut lags = Vec::new();
-    for (op, entry) in history.iter() {
+    for (op, entry) in history.accesses() {
         let Some(version) = entry.version.filter(|_| entry.is_ok() && entry.is_write()) else {
             continue;
         };

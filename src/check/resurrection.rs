@@ -30,7 +30,7 @@ use crate::history::{Entry, Function, KeyEffect};
 use crate::id::{KeyId, OpId, Value, Version};
 use crate::protocol::Stored;
 
-use super::facts::Facts;
+use super::facts::{Facts, ReadResult};
 use super::{Finding, Verdict, Witness, words};
 
 /// An acknowledged delete of a key: the latest invoked of those that completed by `completed_seq`.
@@ -62,7 +62,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     };
     let (mut reads, mut first) = (0, None);
     let read = |entry: &Entry| entry.is_ok() && !entry.is_write();
-    for (op, entry) in facts.evidence.history.iter().filter(|(_, entry)| read(entry)) {
+    for (op, entry) in facts.evidence.history.accesses().filter(|(_, entry)| read(entry)) {
         if let Some(revenant) = graves.read(facts, op, entry) {
             reads += 1;
             first = first.or(Some(revenant));
@@ -104,7 +104,7 @@ impl Graves {
         let mut deletes = vec![Vec::new(); facts.newest.len()];
         let mut any = false;
         let deleted = |entry: &Entry| entry.is_ok() && entry.is_removal();
-        for (op, entry) in history.iter().filter(|(_, entry)| deleted(entry)) {
+        for (op, entry) in history.accesses().filter(|(_, entry)| deleted(entry)) {
             let Entry { completed_seq, invoked_seq, .. } = *entry;
             for effect in history.effects(op) {
                 any = true;
@@ -134,7 +134,11 @@ impl Graves {
         };
         let seen = |effect: KeyEffect<'_>| {
             let (key, content) = (effect.key, effect.found()?);
-            let (value, version) = (content.value()?, effect.version?);
+            let seen = || match facts.seen(entry, &effect)? {
+                ReadResult::Value(write) => Some(write.version),
+                ReadResult::Tombstone(_) | ReadResult::Key | ReadResult::Nothing => None,
+            };
+            let (value, version) = (content.value()?, effect.version.or_else(seen)?);
             let element = |value: &Value| {
                 let version = facts.element(entry, key, *value).version;
                 rise((key, version), &|| facts.writers.found_element(entry, key, *value))

@@ -189,7 +189,7 @@ pub(super) fn scan(facts: &Facts<'_>) -> Scan {
     let answered_by = AnsweredBy::new();
     let mut sessions: Vec<SessionKeys> = Vec::new();
     sessions.resize_with(facts.clients, SessionKeys::default);
-    for (op, entry) in facts.evidence.history.iter() {
+    for (op, entry) in facts.evidence.history.accesses() {
         if entry.is_ok() {
             let session = &mut sessions[entry.client.0 as usize];
             scan.step(facts, &answered_by, session, (op, entry));
@@ -430,7 +430,7 @@ fn had_been_there(
     let history = facts.evidence.history;
     let answered = answered_by.get_or_init(|| {
         let creates = |e: &Entry| matches!(e.function, Function::Put | Function::Append);
-        let acknowledged = history.iter().filter(|(_, e)| e.is_ok() && creates(e));
+        let acknowledged = history.accesses().filter(|(_, e)| e.is_ok() && creates(e));
         let by = |(op, e): (OpId, &Entry)| Some((e.key, e.node?, e.completed_seq, op));
         let mut answered: Vec<_> = acknowledged.filter_map(by).collect();
         answered.sort_unstable();

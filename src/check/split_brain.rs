@@ -96,7 +96,7 @@ fn windows(facts: &Facts<'_>) -> Vec<Overlap> {
 /// Whether an acknowledged operation wrote anything.
 fn wrote(facts: &Facts<'_>, op: OpId, entry: &Entry) -> bool {
     match entry.function {
-        Function::Put | Function::Delete => true,
+        Function::Put | Function::Delete | Function::Cas => true,
         Function::Clear => facts.evidence.history.effects(op).next().is_some(),
         Function::Append => !facts.is_repeated(op),
         Function::Get | Function::List | Function::ReadAll => false,

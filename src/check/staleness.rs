@@ -30,7 +30,7 @@
 
 use std::cell::OnceCell;
 
-use crate::history::{Function, KeyContent, OtherKeys};
+use crate::history::{Entry, Function, KeyContent, OtherKeys};
 use crate::id::{KeyId, OpId, Value};
 use crate::time::Span;
 
@@ -116,7 +116,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
 fn reads<'a>(facts: &Facts<'a>) -> (Vec<KeyRead<'a>>, Vec<OpId>) {
     let history = facts.evidence.history;
     let (mut reads, mut of_all) = (Vec::new(), Vec::new());
-    for (op, entry) in history.iter().filter(|(_, entry)| entry.is_ok()) {
+    for (op, entry) in history.accesses().filter(|(_, entry)| entry.is_ok()) {
         if entry.is_write() {
             continue;
         }
@@ -154,7 +154,7 @@ fn acknowledged(facts: &Facts<'_>, reads: &[KeyRead<'_>], all: bool) -> Vec<(Key
     }
     let mut writes = Vec::new();
     let history = facts.evidence.history;
-    for (op, entry) in history.iter().filter(|(_, entry)| entry.is_ok() && entry.is_write()) {
+    for (op, entry) in history.accesses().filter(|(_, entry)| entry.is_ok() && entry.is_write()) {
         facts.for_each_write(op, entry, |key, write, _| {
             if is_read[key.0 as usize] {
                 writes.push((key, write));
@@ -353,15 +353,13 @@ fn reads_of_failed_writes(facts: &Facts<'_>) -> u64 {
     }
     let history = facts.evidence.history;
     let failed = |op: OpId| !history.entry(op).may_have_happened();
-    if !history
-        .entries()
-        .iter()
-        .any(|e| e.is_write() && !e.may_have_happened() && e.version.is_some())
-    {
+    let has_failed = |e: &Entry| e.is_write() && !e.may_have_happened() && e.version.is_some();
+    if !history.accesses().any(|(_, e)| has_failed(e)) {
         return 0;
     }
-    let gets = history.entries().iter().filter(|e| e.function == Function::Get && e.is_ok());
-    let written = gets.filter_map(|e| facts.writers.found(e, e.key, Some(e.value?), e.version?));
+    let gets = history.accesses().filter(|(_, e)| e.function == Function::Get && e.is_ok());
+    let written =
+        gets.filter_map(|(_, e)| facts.writers.found(e, e.key, Some(e.value?), e.version?));
     written.filter(|op| failed(*op)).count() as u64
 }
 

@@ -16,7 +16,7 @@ use crate::property::{Incidents, Promises, Property, SettlesWithin};
 use crate::protocol::{NodeSnapshot, Role, Stored};
 use crate::time::{Span, Time};
 
-use super::{CheckReport, Evidence, Verdict, Witness, judge};
+use super::{CheckReport, Evidence, ExpectedVerdict, Verdict, Witness, judge};
 
 pub(super) mod any_story;
 pub(super) mod definitions;
@@ -63,6 +63,8 @@ pub(super) struct Line {
     elements: Option<Vec<Value>>,
     over: Over,
     existed: Option<bool>,
+    /// What a compare-and-set finds that it does not expect: a value, and a version.
+    instead: Option<(Option<Value>, Option<i64>)>,
 }
 
 /// Methods that set one field and hand the whole back.
@@ -193,6 +195,7 @@ impl Story {
             elements: None,
             over: Over::Unsaid,
             existed: None,
+            instead: None,
         });
         self.lines.last_mut().expect("pushed above")
     }
@@ -210,6 +213,33 @@ impl Story {
     pub(super) fn delete(&mut self, client: &str, key: &str) -> &mut Line {
         let key = self.key(key);
         self.tell(client, Operation::Delete { key, quorum: None })
+    }
+
+    /// A compare-and-set from a value, or from nothing.
+    pub(super) fn cas(
+        &mut self,
+        client: &str,
+        key: &str,
+        from: Option<&str>,
+        to: &str,
+    ) -> &mut Line {
+        let (key, from, to) = (self.key(key), from.map(|from| self.value(from)), self.value(to));
+        self.tell(client, Operation::Cas { key, from, to })
+    }
+
+    /// A compare-and-set that fails, for it finds another value than it expects, or nothing.
+    pub(super) fn mismatch(
+        &mut self,
+        client: &str,
+        key: &str,
+        from: Option<&str>,
+        found: Option<(&str, i64)>,
+    ) -> &mut Line {
+        let found = found.map(|(value, version)| (self.value(value), version));
+        let (value, version) = found.unzip();
+        let line = self.cas(client, key, from, "never put").because(Failure::Mismatch);
+        line.instead = Some((value, version));
+        line
     }
 
     /// A clear that removes these keys with these versions.
@@ -401,6 +431,9 @@ impl Story {
             if let (Operation::Get { .. }, Some(elements)) = (line.operation, &line.elements) {
                 history.set_elements(op, elements.clone().into());
             }
+            if let (Some((value, version)), Status::Fail) = (line.instead, status) {
+                history.mismatched(op, value, version.map(|version| self.stamp(version)), None);
+            }
             if matches!(line.operation, Operation::List | Operation::ReadAll) {
                 let whole = line.operation == Operation::ReadAll;
                 let item = |(key, value, version): &(KeyId, Value, i64)| Item {
@@ -442,6 +475,16 @@ impl Story {
         let reports = self.evidence(judge);
         let report = reports.into_iter().find(|report| report.property == property);
         report.expect("every property is reported")
+    }
+
+    /// How a property is judged that is promised.
+    pub(super) fn judged(&self, property: Property) -> ExpectedVerdict {
+        match self.report(property).verdict {
+            Verdict::Valid => ExpectedVerdict::Valid,
+            Verdict::Invalid(_) => ExpectedVerdict::Violation,
+            Verdict::Unknown(_) => ExpectedVerdict::Unknown,
+            Verdict::Unchecked(_) => ExpectedVerdict::Unchecked,
+        }
     }
 
     pub(super) fn witness(&self, property: Property) -> Witness {

@@ -10,7 +10,7 @@ use crate::history::{Entry, Function, History, Writers};
 use crate::id::{KeyId, OpId};
 use crate::time::{Span, Time};
 
-use super::facts::place;
+use super::facts::{ACCESSES, place};
 use super::order::Write;
 
 /// How fresh the answer to a get was.
@@ -38,7 +38,7 @@ pub(super) fn visibility(history: &History) -> Vec<Freshness> {
     let writers = Writers::of(history);
     let mut known: BTreeMap<KeyId, NewestOfKey> = BTreeMap::new();
     let mut cleared = false;
-    for entry in history.entries() {
+    for (_, entry) in history.accesses() {
         match entry.function {
             Function::Delete => known.entry(entry.key).or_default().removed = true,
             Function::Clear => cleared = true,
@@ -47,6 +47,7 @@ pub(super) fn visibility(history: &History) -> Vec<Freshness> {
             | Function::List
             | Function::ReadAll
             | Function::Append => {}
+            Function::Cas => unreachable!("{ACCESSES}"),
         }
     }
     let mut freshness = Vec::new();
@@ -80,14 +81,17 @@ pub(super) fn visibility(history: &History) -> Vec<Freshness> {
 /// The completions of acknowledged writes of one key and the invocations of gets that completed, in
 /// event order.
 fn events(history: &History) -> Vec<(OpId, &Entry)> {
-    let completed = history.iter().filter(|(_, entry)| entry.is_ok());
+    let completed = history.accesses().filter(|(_, entry)| entry.is_ok());
     let mut events: Vec<(u32, OpId, &Entry)> = completed
         .filter_map(|(op, entry)| match entry.function {
+            // What a compare-and-set has read comes without a version.
+            Function::Get if entry.access_of.is_some() => None,
             Function::Get => Some((entry.invoked_seq, op, entry)),
             Function::Put | Function::Delete | Function::Append => {
                 Some((entry.completed_seq, op, entry))
             }
             Function::List | Function::ReadAll | Function::Clear => None,
+            Function::Cas => unreachable!("{ACCESSES}"),
         })
         .collect();
     events.sort_unstable_by_key(|(place, ..)| *place);

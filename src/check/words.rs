@@ -1,9 +1,10 @@
 //! Words for witnesses: how their sentences name operations, versions and nodes.
 
-use crate::history::{Entry, Function};
+use crate::history::{AccessOf, Entry, Function};
 use crate::id::{KeyId, NodeId};
 use crate::named::Named;
 use crate::names::Names;
+use crate::operation::cas_text;
 use crate::protocol::Stored;
 
 /// The most nodes that a sentence names; it counts the rest.
@@ -12,7 +13,11 @@ const NAMED: usize = 5;
 /// An operation with its arguments: `put city=Raleigh`, `delete city`, `clear`.
 pub(crate) fn call(names: &Names, entry: &Entry) -> String {
     let function = entry.function.name();
-    match (entry.function, entry.value) {
+    let of = match entry.access_of {
+        Some(AccessOf::Cas) => " (of a cas)",
+        None => "",
+    };
+    let call = match (entry.function, entry.value) {
         (Function::Put, Some(value)) => {
             format!("{function} {}={}", names.key(entry.key), names.value(value))
         }
@@ -23,7 +28,12 @@ pub(crate) fn call(names: &Names, entry: &Entry) -> String {
             format!("{function} {}", names.key(entry.key))
         }
         (Function::List | Function::ReadAll | Function::Clear, _) => function.to_owned(),
-    }
+        (Function::Cas, to) => {
+            let to = to.expect("a compare-and-set has a value from its invocation on");
+            cas_text(names, entry.key, entry.over, to)
+        }
+    };
+    call + of
 }
 
 /// An operation and who invoked it: `put city=Raleigh by c1`.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Config, ReadFrom, RetryPolicy, ScriptedOperation, Workload};
+use super::{Config, Mix, ReadFrom, RetryPolicy, ScriptedOperation, Workload};
 use crate::id::ClientId;
 use crate::operation::{Operation, ReadQuorum};
 
@@ -29,18 +29,21 @@ impl Config {
     }
 
     /// The fewest replicas that a read of the run asks, and whether all reads repair; `None` if
-    /// some read asks one node alone, as a read of all keys does, or there are no reads.
+    /// some read asks one node alone, as a read of all keys and a compare-and-set do, or there are
+    /// no reads.
     #[must_use]
     pub fn weakest_read_quorum(&self) -> Option<ReadQuorum> {
         let mut quorums = Vec::new();
-        for workload in self.workloads().filter(|workload| workload.mix.has_reads()) {
-            let asks_one = workload.mix.list > 0 || workload.mix.read_all > 0;
+        let reads = |mix: &Mix| mix.has_reads() || mix.cas > 0;
+        for workload in self.workloads().filter(|workload| reads(&workload.mix)) {
+            let Mix { list, read_all, cas, .. } = workload.mix;
+            let asks_one = list > 0 || read_all > 0 || cas > 0;
             quorums.push(workload.read_quorum.filter(|_| !asks_one));
         }
         for scripted in &self.script {
             match scripted.operation {
                 Operation::Get { quorum, .. } => quorums.push(quorum),
-                Operation::List | Operation::ReadAll => quorums.push(None),
+                Operation::List | Operation::ReadAll | Operation::Cas { .. } => quorums.push(None),
                 Operation::Put { .. }
                 | Operation::Delete { .. }
                 | Operation::Append { .. }
@@ -74,7 +77,8 @@ impl Config {
             | Operation::Append { .. }
             | Operation::List
             | Operation::ReadAll
-            | Operation::Clear => None,
+            | Operation::Clear
+            | Operation::Cas { .. } => None,
         });
         self.workloads().filter_map(|workload| workload.read_quorum).chain(scripted)
     }
@@ -96,16 +100,19 @@ impl Config {
             Operation::Put { quorum, .. }
             | Operation::Delete { quorum, .. }
             | Operation::Append { quorum, .. } => quorum.is_some_and(|quorum| quorum < wanted),
-            Operation::Get { .. } | Operation::List | Operation::ReadAll | Operation::Clear => {
-                false
-            }
+            Operation::Get { .. }
+            | Operation::List
+            | Operation::ReadAll
+            | Operation::Clear
+            | Operation::Cas { .. } => false,
         })
     }
 
     /// Whether everything that the run writes is appended.
     #[must_use]
     pub fn only_appends(&self) -> bool {
-        self.workloads().all(|workload| workload.mix.put == 0 && workload.mix.delete == 0)
+        let appends = |mix: &Mix| mix.put == 0 && mix.delete == 0 && mix.cas == 0;
+        self.workloads().all(|workload| appends(&workload.mix))
             && self.script.iter().all(|one| !one.operation.is_write() || is_append(one))
     }
 

@@ -34,7 +34,7 @@ pub struct ScriptedOperation {
 pub struct Answer {
     /// Whether it completed ok, failed, or its outcome is unknown.
     pub status: Option<ExpectedStatus>,
-    /// The value read.
+    /// The value read; of a compare-and-set the value that the key held before.
     pub value: Expected<Value>,
     /// Whether the answer was marked degraded.
     pub degraded: Option<bool>,

@@ -133,7 +133,8 @@ pub fn explain<P: Protocol>(
     };
     let lost_count = lost.len();
     let call = |write: &FollowedWrite| words::call_by(names, finished.history.entry(write.op));
-    let first = discarded.iter().take(MOST_TOLD).map(|write| (write.op, call(write))).collect();
+    let whole = |write: &FollowedWrite| finished.history.whole(write.op);
+    let first = discarded.iter().take(MOST_TOLD).map(|write| (whole(write), call(write))).collect();
     let mut writes = lost;
     writes.extend(discarded);
     let gone = writes.len();

@@ -249,7 +249,7 @@ fn any_owner(history: &History, version: Version) -> Option<OpId> {
     let is_it = |entry: &Entry| entry.is_write() && entry.version == Some(version);
     let first = history.iter().find(|(_, entry)| is_it(entry)).map(|(op, _)| op);
     let others = || history.other_versions().iter().find(|(_, other)| *other == version);
-    first.or_else(|| others().map(|(op, _)| *op))
+    first.or_else(|| others().map(|(op, _)| history.whole(*op)))
 }
 
 /// When two nodes first led at once.

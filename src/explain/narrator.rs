@@ -459,7 +459,7 @@ impl Narrator<'_> {
             _ => String::new(),
         };
         Story {
-            operation: self.write.op,
+            operation: self.run.history.whole(self.write.op),
             call: format!("{}{key} by {}", words::call(names, entry), names.client(entry.client)),
             status: entry.status,
             version: self.write.target.version(),

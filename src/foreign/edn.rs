@@ -57,6 +57,9 @@ pub(super) struct Fields {
     pub(super) function: Option<Range<usize>>,
     pub(super) time: Option<Range<usize>>,
     pub(super) version: Option<Range<usize>>,
+    pub(super) error: Option<Range<usize>>,
+    /// What a compare-and-set found that it did not expect: an index into the forms.
+    pub(super) found: Option<usize>,
     /// An index into the forms.
     pub(super) key: Option<usize>,
     /// An index into the forms.
@@ -233,6 +236,14 @@ impl EdnReader {
                 b":f" => fields.function.replace(piece(lexer)?).is_some(),
                 b":time" => fields.time.replace(piece(lexer)?).is_some(),
                 b":version" => fields.version.replace(piece(lexer)?).is_some(),
+                b":error" => {
+                    fields.error = Some(piece(lexer)?);
+                    false
+                }
+                b":found" => {
+                    lexer.form(&mut self.forms)?;
+                    fields.found.replace(index).is_some()
+                }
                 b":value" => {
                     lexer.form(&mut self.forms)?;
                     fields.value.replace(index).is_some()
@@ -331,14 +342,16 @@ impl EdnReader {
         }
         let word = bare(&text[asked_at.clone()]);
         let asked = ClientFunction::by_name(word, &asked_at, &mut self.model)?;
+        let is_mismatch = || fields.error.clone().is_some_and(|at| text[at] == *b":mismatch");
         let happened = match (happened, asked) {
-            (Happened::Fail, ClientFunction::Cas) if self.dialect == Dialect::LogLine => {
+            (Happened::Fail, ClientFunction::Cas)
+                if self.dialect == Dialect::LogLine || is_mismatch() =>
+            {
                 Happened::Refused
             }
             (happened, _) => happened,
         };
         let time = fields.time.clone().and_then(|at| number(&text[at]));
-        let version = fields.version.clone().filter(|_| happened != Happened::Invoke);
         let mut event = ClientEvent {
             process,
             process_at,
@@ -347,12 +360,22 @@ impl EdnReader {
             asked_at,
             key: None,
             datum: Datum::Missing,
+            found: None,
             time,
-            rank: version.and_then(|at| ranking(&text[at])),
+            rank: fields.version.clone().and_then(|at| ranking(&text[at])),
             line,
         };
         if matches!(happened, Happened::Invoke | Happened::Ok) {
             self.value(text, fields, &mut event, recorder)?;
+        }
+        if let (Happened::Refused, Some(found)) = (happened, fields.found) {
+            let found = &self.forms[found..];
+            let mut values = EdnValues { text, scratch: &mut self.scratch, recorder };
+            event.found = Some(match found[0].kind {
+                FormKind::Nil => Datum::Nil,
+                FormKind::List => values.list(found),
+                _ => Datum::One(values.value(found)),
+            });
         }
         recorder.note(&event)
     }
@@ -363,7 +386,10 @@ impl EdnReader {
         let (Some(key), Some(value)) = (fields.key, fields.value) else { return false };
         let (key, value) = (&self.forms[key..], &self.forms[value..]);
         let is_compare = fields.function.clone().is_some_and(|at| bare(&text[at]) == b"cas");
-        !is_compare && is_pair(value) && text[key[0].at()] == text[value[1].at()]
+        let is_whole = |inner| !is_compare || is_pair(inner);
+        is_pair(value)
+            && text[key[0].at()] == text[value[1].at()]
+            && children(value).nth(1).is_some_and(is_whole)
     }
 
     /// Key and value of an event that has such.

@@ -40,6 +40,10 @@ struct JsonEvent<'t> {
     key: Option<Words<'t>>,
     #[serde(borrow)]
     value: Option<JsonValue<'t>>,
+    #[serde(borrow)]
+    error: Option<Words<'t>>,
+    #[serde(borrow)]
+    found: Option<JsonFound<'t>>,
     #[serde(default)]
     version: GreatestVersion,
     #[serde(default)]
@@ -49,10 +53,20 @@ struct JsonEvent<'t> {
     attempts: Option<IgnoredAny>,
 }
 
+/// What a compare-and-set found that it did not expect.
+#[derive(Debug, Deserialize)]
+struct JsonFound<'t> {
+    #[serde(borrow)]
+    value: Option<JsonValue<'t>>,
+    #[serde(default)]
+    version: GreatestVersion,
+}
+
 impl JsonEvent<'_> {
     /// The version that the operation is ranked by.
     fn rank(&self) -> Option<Version> {
-        let greatest = self.version.0.max(self.versions.0).max(self.cleared.0);
+        let found = self.found.as_ref().and_then(|found| found.version.0);
+        let greatest = self.version.0.max(self.versions.0).max(self.cleared.0).max(found);
         greatest.filter(|_| self.attempts.is_none())
     }
 }
@@ -103,7 +117,7 @@ impl<'t> Deserialize<'t> for GreatestVersion {
 #[derive(Debug, PartialEq)]
 enum JsonValue<'t> {
     Text(Words<'t>),
-    List(Vec<Words<'t>>),
+    List(Vec<Option<Words<'t>>>),
     Map(Vec<(Words<'t>, Self)>),
 }
 
@@ -182,24 +196,28 @@ fn note(line: &[u8], number: u32, recorder: &mut Recorder) -> Result<(), Box<Com
     let asked_at = at(&event.f);
     let f = event.f.0.as_bytes();
     let asked = ClientFunction::by_name(f, &asked_at, &mut Some(Model::Kv))?;
-    if asked == ClientFunction::Cas {
-        let label = "expected a function of our own clients";
-        let known = ["put", "get", "delete", "list", "read-all", "clear", "append"];
-        return Err(Complaint::new(asked_at, "`cas` is no function of this format", label)
-            .suggest(&event.f.0, &known));
-    }
-    let wants_key = asked.is_on_one_key();
+    let happened = match (happened, event.error.as_ref().map(|error| &*error.0)) {
+        (Happened::Fail, Some("mismatch")) if asked == ClientFunction::Cas => Happened::Refused,
+        (happened, _) => happened,
+    };
     let key = event.key.as_ref().map(|key| recorder.keys.intern(key.0.as_bytes()));
-    if wants_key && key.is_none() {
+    if asked.is_on_one_key() && key.is_none() {
         let title = format!("this `{}` has no `key`", event.f.0);
         return Err(Complaint::new(asked_at, title, "expected a `key` that is a string"));
     }
-    let datum = match happened {
+    let wrong = |expected: &str| Complaint::wrong_shape(asked_at.clone(), f, expected);
+    let value = match happened {
         Happened::Invoke | Happened::Ok => {
-            let wrong = |expected: &str| Complaint::wrong_shape(asked_at.clone(), f, expected);
             datum(asked, happened, event.value.as_ref(), recorder).map_err(wrong)?
         }
         Happened::Fail | Happened::Refused | Happened::Info => Datum::Missing,
+    };
+    let found = match &event.found {
+        Some(JsonFound { value, .. }) if happened == Happened::Refused => {
+            let found = datum(ClientFunction::Read, Happened::Ok, value.as_ref(), recorder);
+            Some(found.map_err(wrong)?)
+        }
+        Some(_) | None => None,
     };
     recorder.note(&ClientEvent {
         process: event.process.0.as_bytes(),
@@ -207,10 +225,11 @@ fn note(line: &[u8], number: u32, recorder: &mut Recorder) -> Result<(), Box<Com
         happened,
         asked,
         asked_at,
-        key: key.filter(|_| wants_key),
-        datum,
+        key,
+        datum: value,
+        found,
         time: event.time_ns,
-        rank: if happened == Happened::Invoke { None } else { event.rank() },
+        rank: event.rank(),
         line: number,
     })
 }
@@ -227,6 +246,7 @@ fn datum(
         (ClientFunction::Write | ClientFunction::Append, None) if happened == Happened::Invoke => {
             return Err("a string");
         }
+        (ClientFunction::Cas, None) if happened == Happened::Invoke => return Err(PAIR),
         (ClientFunction::List | ClientFunction::ReadAll, None) if happened == Happened::Ok => {
             return Err("what was found");
         }
@@ -240,10 +260,18 @@ fn datum(
             ClientFunction::Read | ClientFunction::Write | ClientFunction::Append,
             Some(JsonValue::Text(text)),
         ) => Datum::One(recorder.values.intern(text.0.as_bytes())),
-        (ClientFunction::Read, Some(JsonValue::List(elements))) => list(elements, recorder),
+        (ClientFunction::Read, Some(JsonValue::List(elements))) => list(elements, recorder)?,
+        (ClientFunction::Cas, Some(JsonValue::List(pair))) => {
+            let [from, Some(to)] = &pair[..] else { return Err(PAIR) };
+            let mut symbol = |text: &Words<'_>| recorder.values.intern(text.0.as_bytes());
+            let from = from.as_ref().map_or(Datum::NIL, &mut symbol);
+            Datum::Pair(from, symbol(to))
+        }
+        (ClientFunction::Cas, Some(_)) => return Err(PAIR),
         (ClientFunction::List, Some(JsonValue::List(keys))) => {
             let from = recorder.items.len();
             for key in keys {
+                let Some(key) = key else { return Err("an array of keys") };
                 let key = recorder.keys.intern(key.0.as_bytes());
                 recorder.items.push((key, Datum::Missing));
             }
@@ -255,7 +283,7 @@ fn datum(
                 let key = recorder.keys.intern(key.0.as_bytes());
                 let datum = match value {
                     JsonValue::Text(text) => Datum::One(recorder.values.intern(text.0.as_bytes())),
-                    JsonValue::List(elements) => list(elements, recorder),
+                    JsonValue::List(elements) => list(elements, recorder)?,
                     JsonValue::Map(_) => return Err("strings and arrays of strings by key"),
                 };
                 recorder.items.push((key, datum));
@@ -269,14 +297,18 @@ fn datum(
     })
 }
 
+/// The value of a compare-and-set.
+const PAIR: &str = "an array of two: a string or null, and a string";
+
 /// The elements of a list.
-fn list(elements: &[Words<'_>], recorder: &mut Recorder) -> Datum {
+fn list(elements: &[Option<Words<'_>>], recorder: &mut Recorder) -> Result<Datum, &'static str> {
     let from = recorder.elements.len();
     for element in elements {
+        let Some(element) = element else { return Err("an array of strings") };
         let element = recorder.values.intern(element.0.as_bytes());
         recorder.elements.push(element);
     }
-    recorder.many(from)
+    Ok(recorder.many(from))
 }
 
 /// Where borrowed words stand in the line; of others, the whole line.

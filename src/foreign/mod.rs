@@ -46,9 +46,7 @@ pub fn read(name: &str, input: impl Read, how: &ReadAs) -> Result<Recorded, Mist
     while text.rest().len() < FIRST && !text.is_last() {
         text.more()?;
     }
-    if text.rest().starts_with("\u{feff}".as_bytes()) {
-        text.consume("\u{feff}".len());
-    }
+    text.drop_mark();
     if text.rest().trim_ascii().is_empty() && text.is_last() {
         return Err(text.broken().unwrap_or_else(|| {
             Mistake::of_file(name, "the file is empty", "expected a history of operations")
@@ -81,7 +79,7 @@ pub fn read(name: &str, input: impl Read, how: &ReadAs) -> Result<Recorded, Mist
 /// Whether a text that begins with these bytes may be a history.
 #[must_use]
 pub fn is_history(first: &[u8]) -> bool {
-    detect::detect(first).is_some()
+    detect::detect(text::without_mark(first)).is_some()
 }
 
 fn undetected(name: &str) -> Mistake {

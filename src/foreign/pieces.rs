@@ -106,13 +106,9 @@ fn asked(
         ClientFunction::Delete => Content::ABSENT,
         _ => return None,
     };
-    let input = match op.asked {
-        ClientFunction::Append => Asked::Append(written),
-        _ if written.is_absent() => Asked::Delete,
-        _ => Asked::Write(written),
-    };
-    // Nothing is appended by the empty text.
-    (input != Asked::Append(Content::ABSENT)).then_some((input, output))
+    let is_append = op.asked == ClientFunction::Append;
+    let input = if is_append { Asked::Append(written) } else { Asked::Write(written) };
+    Some((input, output))
 }
 
 impl KeyTexts {

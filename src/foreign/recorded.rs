@@ -114,6 +114,11 @@ impl ClientFunction {
     pub(super) const fn is_read(self) -> bool {
         matches!(self, Self::Read | Self::List | Self::ReadAll)
     }
+
+    /// Whether it brings along what is to be there then.
+    pub(super) const fn brings_value(self) -> bool {
+        matches!(self, Self::Write | Self::Cas | Self::Append)
+    }
 }
 
 /// What became of an operation.
@@ -284,7 +289,7 @@ impl Recorded {
 
     /// Key and value, as far as there are such.
     fn object(&self, op: OpId) -> String {
-        let RecordedOp { key, asked, datum, became, .. } = *self.op(op);
+        let RecordedOp { key, asked, datum, .. } = *self.op(op);
         let one = |symbol: u32| match symbol {
             Datum::NIL => "nil".to_owned(),
             symbol => shortened(self.values.text(symbol)),
@@ -296,10 +301,8 @@ impl Recorded {
                 elements.map(|element| one(*element)).collect::<Vec<_>>().join(" ").as_bytes(),
             )
         };
-        let answered = became == Became::Done;
         let value = match datum {
             Datum::Missing => String::new(),
-            Datum::Nil if asked == ClientFunction::Read && !answered => String::new(),
             Datum::Nil => "nil".to_owned(),
             Datum::One(symbol) => one(symbol),
             Datum::Pair(from, to) => format!("from {} to {}", one(from), one(to)),

@@ -1,5 +1,6 @@
 //! Invocations and completions, put together to operations.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::ops::Range;
 
@@ -59,9 +60,11 @@ pub(super) struct ClientEvent<'t> {
     /// By its number among the keys, where the event names one.
     pub(super) key: Option<u32>,
     pub(super) datum: Datum,
+    /// What a compare-and-set found that it did not expect, where the event says so.
+    pub(super) found: Option<Datum>,
     /// In nanoseconds.
     pub(super) time: Option<u64>,
-    /// The version that the operation is ranked by.
+    /// The version that the operation is ranked by; of an invocation it does not matter.
     pub(super) rank: Option<Version>,
     pub(super) line: u32,
 }
@@ -89,6 +92,8 @@ pub(super) struct Recorder {
     pub(super) nemesis: u32,
     /// The versions of operations, by their numbers.
     pub(super) ranks: Vec<(OpId, Version)>,
+    /// What compare-and-sets found that they did not expect.
+    pub(super) found: BTreeMap<OpId, Datum>,
     /// By the number of the process.
     states: Vec<ProcessState>,
     events: u32,
@@ -109,6 +114,7 @@ impl Recorder {
             items: Vec::new(),
             nemesis: 0,
             ranks: Vec::new(),
+            found: BTreeMap::new(),
             states: Vec::new(),
             events: 0,
             names_keys: None,
@@ -210,7 +216,7 @@ impl Recorder {
             times: (clock(event.time), None),
             asked: event.asked,
             became: Became::Pending,
-            datum: event.datum,
+            datum: if event.asked.brings_value() { event.datum } else { Datum::Missing },
         });
         Ok(())
     }
@@ -228,8 +234,10 @@ impl Recorder {
             return Err(Complaint::new(event.process_at.clone(), title, label));
         };
         self.ranks.extend(event.rank.map(|rank| (OpId(op), rank)));
+        self.found.extend(event.found.map(|found| (OpId(op), found)));
         let op = &mut self.ops[op as usize];
-        if op.asked != event.asked || event.key.is_some_and(|key| key != op.key) {
+        let is_of_other_key = event.key.is_some_and(|key| key != op.key);
+        if op.asked != event.asked || (is_of_other_key && op.asked.is_on_one_key()) {
             let (what, label) = if op.asked != event.asked {
                 ("function", "expected the function that was invoked")
             } else {
@@ -252,10 +260,9 @@ impl Recorder {
                 Became::Unsure
             }
         };
-        // What is answered to a read counts, and not what the read brought along. A write that is
-        // answered with `nil` is answered without saying what was written.
+        // A write that is answered with `nil` is answered without saying what was written.
         let says = !matches!(event.datum, Datum::Missing | Datum::Nil);
-        if op.became == Became::Done && (op.asked.is_read() || says) {
+        if op.asked.is_read() || (op.asked.brings_value() && says) {
             op.datum = event.datum;
         }
         self.states[process as usize] = state;

@@ -1,7 +1,7 @@
 //! From what was recorded to what each operation says of its keys.
 
-use crate::id::KeyId;
-use crate::linearizability::{Answered, Asked, Content, Expects, Operations, Others, Step};
+use crate::id::{KeyId, OpId};
+use crate::linearizability::{Answered, Asked, Content, Expects, Operations, Others, Step, Update};
 
 use super::recorded::{Became, ClientFunction, Datum, RecordedOp};
 use super::recorder::Recorder;
@@ -33,15 +33,16 @@ pub(super) fn operations(recorder: &Recorder, start: Beginning) -> Operations {
         let id = operations.call(op.process, op.places.0);
         match op.asked {
             ClientFunction::List | ClientFunction::ReadAll if op.became == Became::Done => {
-                let steps = meaning.whole(op, &mut operations);
-                operations.answer(id, op.ret(), steps, Others::SeenAbsent);
+                if let Some(steps) = meaning.whole(op, &mut operations) {
+                    operations.answer(id, op.ret(), steps, Others::SeenAbsent);
+                }
             }
             ClientFunction::Clear if op.became != Became::Failed => {
                 operations.answer(id, op.ret(), [], Others::Removed);
             }
             ClientFunction::List | ClientFunction::ReadAll | ClientFunction::Clear => {}
             _ => {
-                if let Some(step) = meaning.step(op, &mut operations) {
+                if let Some(step) = meaning.step(id, op, &mut operations) {
                     operations.answer(id, op.ret(), [step], Others::Untouched);
                 }
             }
@@ -66,7 +67,7 @@ fn appended(recorder: &Recorder) -> Vec<(u32, u32)> {
 
 impl Interpretation<'_> {
     /// What an operation on one key says. `None`: nothing.
-    fn step(&self, op: &RecordedOp, operations: &mut Operations) -> Option<Step> {
+    fn step(&self, id: OpId, op: &RecordedOp, operations: &mut Operations) -> Option<Step> {
         let key = KeyId(op.key);
         let output = match op.became {
             Became::Failed => return None,
@@ -86,14 +87,21 @@ impl Interpretation<'_> {
             ClientFunction::Read => {
                 return Some(Step::read(key, self.shown(op.key, op.datum, operations)?));
             }
-            ClientFunction::Write if content.is_absent() => Asked::Delete,
             ClientFunction::Write => Asked::Write(content),
             ClientFunction::Append => Asked::Append(content),
             ClientFunction::Delete => Asked::Delete,
             ClientFunction::Acquire => Asked::Acquire,
             ClientFunction::Release => Asked::Release,
             ClientFunction::Cas => {
+                if let (Answered::Mismatch, Some(found)) = (output, self.recorder.found.get(&id)) {
+                    return Some(Step::read(key, self.shown(op.key, *found, operations)?));
+                }
                 let Datum::Pair(from, to) = op.datum else { return None };
+                if output != Answered::Mismatch && self.is_appended(op.key, from) {
+                    // Of a list the last element counts.
+                    let change = Update::Set(self.of_pair(to));
+                    return Some(Step { key, expects: Expects::EndsWith(from), change });
+                }
                 Asked::CompareAndSet { from: self.of_pair(from), to: self.of_pair(to) }
             }
             ClientFunction::List | ClientFunction::ReadAll | ClientFunction::Clear => {
@@ -103,10 +111,14 @@ impl Interpretation<'_> {
         input.step(key, output)
     }
 
-    /// What an answer on the whole store says of the keys that it shows.
-    fn whole(&self, op: &RecordedOp, operations: &mut Operations) -> Vec<Step> {
-        let Datum::Whole { from, len } = op.datum else { return Vec::new() };
-        let items = &self.recorder.items[from as usize..][..len as usize];
+    /// What an answer on the whole store says of the keys that it shows. `None`: nothing, not even
+    /// that there are no others.
+    fn whole(&self, op: &RecordedOp, operations: &mut Operations) -> Option<Vec<Step>> {
+        let items = match op.datum {
+            Datum::Whole { from, len } => &self.recorder.items[from as usize..][..len as usize],
+            _ if self.start.nil == NilMeans::Unknown => return None,
+            _ => &[],
+        };
         let expects = |(key, value): &(u32, Datum)| match *value {
             Datum::Missing => Step::read(KeyId(*key), Expects::Present),
             value => {
@@ -114,32 +126,31 @@ impl Interpretation<'_> {
                 Step::read(KeyId(*key), shown.unwrap_or(Expects::Present))
             }
         };
-        items.iter().map(expects).collect()
+        Some(items.iter().map(expects).collect())
     }
 
     /// What a value that was read says. `None`: nothing.
     fn shown(&self, key: u32, value: Datum, operations: &mut Operations) -> Option<Expects> {
         Some(match value {
             // Of a list only the last element is shown.
-            Datum::One(symbol) if self.appended.binary_search(&(key, symbol)).is_ok() => {
-                Expects::EndsWith(symbol)
-            }
+            Datum::One(symbol) if self.is_appended(key, symbol) => Expects::EndsWith(symbol),
             Datum::One(symbol) => Expects::Holds(Content::value(symbol)),
-            Datum::Many { len: 0, .. } => Expects::Absent { by: None },
             Datum::Many { .. } => {
                 let elements = self.elements(value);
                 operations.shows(elements);
-                Expects::Holds(Content::sequence(elements))
+                Expects::held(Content::sequence(elements))
             }
             Datum::Missing | Datum::Nil => match self.start {
                 Beginning { nil: NilMeans::Unknown, .. } => return None,
-                Beginning { initial, has_keys, .. } if has_keys || initial.is_absent() => {
-                    Expects::Absent { by: None }
-                }
-                Beginning { initial, .. } => Expects::Holds(initial),
+                Beginning { has_keys: true, .. } => Expects::Absent { by: None },
+                Beginning { initial, .. } => Expects::held(initial),
             },
             Datum::Pair(..) | Datum::Whole { .. } => return None,
         })
+    }
+
+    fn is_appended(&self, key: u32, symbol: u32) -> bool {
+        self.appended.binary_search(&(key, symbol)).is_ok()
     }
 
     /// The elements of a list that was written or read.

@@ -165,6 +165,14 @@ impl<R: Read> HeldText<R> {
         self.counted -= drop;
     }
 
+    /// Drops a byte order mark, which some editors begin a text with.
+    pub(super) fn drop_mark(&mut self) {
+        let length = self.rest().len() - without_mark(self.rest()).len();
+        self.held.drain(self.at..self.at + length);
+        self.filled -= length;
+        self.valid -= length;
+    }
+
     /// Counts the lines that end before `until`.
     fn count(&mut self, until: usize) {
         let newlines = self.held[self.counted..until].iter().filter(|byte| **byte == b'\n');
@@ -217,13 +225,8 @@ impl<R: Read> HeldText<R> {
         let behind = held[start..].iter().position(|byte| matches!(byte, b'\n' | b'\r'));
         let line_end = behind.map_or(held.len(), |newline| start + newline);
 
-        let newlines = |text: &[u8]| text.iter().filter(|byte| **byte == b'\n').count();
-        let lines = self.lines as usize;
-        let line = if start < self.counted {
-            lines - newlines(&held[start..self.counted])
-        } else {
-            lines + newlines(&held[self.counted..start])
-        };
+        let newlines = held[self.counted..start].iter().filter(|byte| **byte == b'\n').count();
+        let line = self.lines as usize + newlines;
         let cut = if line_start == 0 { self.cut } else { 0 };
 
         let end = boundary(held, end.clamp(start, line_end.max(start)).min(start + SHOWN));
@@ -240,6 +243,11 @@ impl<R: Read> HeldText<R> {
         let column = 1 + cut + characters(&held[line_start..start]);
         Excerpt { line: line + 1, column, text, marked }
     }
+}
+
+/// A text without the byte order mark that it may begin with.
+pub(super) fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text)
 }
 
 /// How many characters this UTF-8 has.

@@ -1,5 +1,7 @@
 //! Writing out the operations of a workload as a script, so that single ones can be removed.
 
+use std::collections::BTreeMap;
+
 use crate::config::{Config, Pace, ScriptedOperation, Workload};
 use crate::history::{Entry, Function, History};
 use crate::id::{ClientId, Value};
@@ -26,6 +28,7 @@ pub fn written_out(config: &Config, seed: u64, history: &History) -> (Config, Na
     let draws = Draws::new(seed);
     let mut begun = vec![0_u32; load.clients as usize];
     let mut arrived = 0;
+    let mut texts: BTreeMap<Value, Value> = BTreeMap::new();
     for (_, entry) in history.iter().filter(|(_, entry)| entry.client.0 < load.clients) {
         let counter = match load.pace {
             Pace::Closed { .. } => &mut begun[entry.client.0 as usize],
@@ -41,14 +44,19 @@ pub fn written_out(config: &Config, seed: u64, history: &History) -> (Config, Na
         let id = operation_id(source, index);
         let value = Value::made(source, index);
         let name = names.value(value);
-        let operation = operation(entry, load, Value::text(names.values.len()));
+        let mut operation = operation(entry, load, Value::text(names.values.len()));
+        if let Operation::Cas { from: Some(from), .. } = &mut operation {
+            // It was written before.
+            *from = texts.get(from).copied().unwrap_or(*from);
+        }
         let node = match operation {
             Operation::Get { .. } | Operation::List | Operation::ReadAll => {
                 replica_asked(config, load, entry.client, id, &draws)
             }
             _ => None,
         };
-        if matches!(operation, Operation::Put { .. } | Operation::Append { .. }) {
+        if entry.value.is_some_and(|written| operation.is_write() && written == value) {
+            texts.insert(value, Value::text(names.values.len()));
             names.values.push(name.clone());
         }
         out.script.push(ScriptedOperation {
@@ -81,5 +89,6 @@ fn operation(entry: &Entry, load: &Workload, value: Value) -> Operation {
         Function::ReadAll => Operation::ReadAll,
         Function::Clear => Operation::Clear,
         Function::Append => Operation::Append { key, value, quorum: None },
+        Function::Cas => Operation::Cas { key, from: entry.over, to: value },
     }
 }

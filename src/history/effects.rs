@@ -1,7 +1,9 @@
 //! What an operation did, key by key: on one key, or on several.
 
+use std::ops::Range;
 use std::slice::Iter;
 
+use super::access::id;
 use super::{Entry, Function, History, Item};
 use crate::id::{KeyId, OpId, Value, Version};
 
@@ -118,6 +120,8 @@ enum Remaining<'a> {
     One(Option<KeyEffect<'a>>),
     Found(Iter<'a, Item>),
     Removed(Iter<'a, (KeyId, Version)>),
+    /// Those of the accesses from a place on, as many as these.
+    Accesses(&'a History, Range<usize>),
 }
 
 impl<'a> KeyEffects<'a> {
@@ -142,6 +146,9 @@ impl<'a> Iterator for KeyEffects<'a> {
                 version: Some(*version),
                 access: Access::Remove,
             }),
+            Remaining::Accesses(history, places) => {
+                places.find_map(|place| history.effects(id(place)).next())
+            }
         }
     }
 }
@@ -156,8 +163,9 @@ fn of_item(item: &Item) -> KeyEffect<'_> {
 impl History {
     /// What `op` did, a key at a time: one for an operation on one key; for a list or a read of
     /// everything, each key that was there; for a clear, each removal that a node accepted, by key
-    /// and version (a retried clear may have removed a key several times). What it did to all other
-    /// keys, [`History::other_keys`] says.
+    /// and version (a retried clear may have removed a key several times); for a compare-and-set
+    /// that of each of its [accesses](History::accesses), in their order: a read, if it is known
+    /// what was read, and a put. What it did to all other keys, [`History::other_keys`] says.
     #[inline]
     #[must_use]
     pub fn effects(&self, op: OpId) -> KeyEffects<'_> {
@@ -179,6 +187,7 @@ impl History {
                 KeyEffects(Remaining::Found(self.contents(op).unwrap_or_default().iter()))
             }
             Function::Clear => KeyEffects(Remaining::Removed(self.removed(op).iter())),
+            Function::Cas => KeyEffects(Remaining::Accesses(self, self.accesses.of(op))),
         }
     }
 
@@ -200,7 +209,7 @@ impl History {
     #[must_use]
     pub fn other_keys(&self, op: OpId) -> OtherKeys {
         match self.entry(op).function {
-            Function::Put | Function::Append | Function::Delete | Function::Get => {
+            Function::Put | Function::Append | Function::Delete | Function::Get | Function::Cas => {
                 OtherKeys::Untouched
             }
             Function::List | Function::ReadAll if self.contents(op).is_some() => {

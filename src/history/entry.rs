@@ -1,6 +1,7 @@
 //! One operation of a history: its call and its outcome.
 
-use crate::id::{ClientId, KeyId, NodeId, Value, Version};
+use super::process::Process;
+use crate::id::{ClientId, KeyId, NodeId, OpId, Value, Version};
 use crate::operation::Operation;
 use crate::time::{Span, Time};
 use strum::{IntoStaticStr, VariantArray};
@@ -50,6 +51,8 @@ pub enum Failure {
     TooFewReplies,
     /// The client's session was evicted: whether an earlier attempt was applied is not known.
     SessionExpired,
+    /// A compare-and-set found another value than it expected.
+    Mismatch,
 }
 
 /// The kind of an operation, without its arguments.
@@ -71,6 +74,8 @@ pub enum Function {
     Clear,
     /// Add an element to a key's list.
     Append,
+    /// Set a key, if it holds what is expected.
+    Cas,
 }
 
 impl Function {
@@ -85,8 +90,27 @@ impl Function {
             Operation::ReadAll => Self::ReadAll,
             Operation::Clear => Self::Clear,
             Operation::Append { .. } => Self::Append,
+            Operation::Cas { .. } => Self::Cas,
         }
     }
+}
+
+/// Of which kind of operation an entry is an access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AccessOf {
+    /// Of a compare-and-set.
+    Cas,
+}
+
+/// When and by whom an operation was invoked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call {
+    pub(super) op: OpId,
+    pub(super) at: Time,
+    pub(super) due_at: Time,
+    pub(super) process: Process,
+    /// The place among all events of the history.
+    pub(super) seq: u32,
 }
 
 /// An operation: its invocation and, once there is one, its completion.
@@ -102,13 +126,15 @@ pub struct Entry {
     /// When it was due: at its arrival in an open loop, else at its invocation. Latency counts from
     /// here.
     pub due_at: Time,
-    /// The value of a put, the element of an append, or the value that a completed get found.
+    /// The value of a put, the element of an append, the value that a compare-and-set puts, or
+    /// that a completed get found.
     pub value: Option<Value>,
     /// The version that a get found, of a value or of a tombstone, or that a node gave a write,
     /// whether or not the client learned of it.
     pub version: Option<Version>,
     /// The value that a write on one key replaced on the node that accepted it first. See
-    /// [`super::History::tells_over`].
+    /// [`super::History::tells_over`]. Of a compare-and-set the value that it expects; what it
+    /// replaced its put says.
     pub over: Option<Value>,
     /// The key. `KeyId(0)` where the operation is on the whole store.
     pub key: KeyId,
@@ -139,9 +165,50 @@ pub struct Entry {
     pub degraded: bool,
     /// Whether a deleted key had existed.
     pub existed: Option<bool>,
+    /// Of an access: which kind of operation made it. See [`super::History::accesses`].
+    pub access_of: Option<AccessOf>,
 }
 
 impl Entry {
+    /// An operation, or an access, that was just invoked.
+    pub(super) fn invoked(invocation: Call, operation: Operation) -> Self {
+        let Call { op, at, due_at, process, seq } = invocation;
+        let (value, over) = match operation {
+            Operation::Put { value, .. } | Operation::Append { value, .. } => {
+                (Some(value.written_by(op)), None)
+            }
+            Operation::Cas { from, to, .. } => (Some(to), from.map(Value::unmarked)),
+            Operation::Get { .. }
+            | Operation::Delete { .. }
+            | Operation::List
+            | Operation::ReadAll
+            | Operation::Clear => (None, None),
+        };
+        Self {
+            invoked_at: at,
+            completed_at: Time::ZERO,
+            due_at,
+            value,
+            version: None,
+            over,
+            key: operation.key().unwrap_or_default(),
+            client: process.client,
+            invoked_seq: seq,
+            completed_seq: u32::MAX,
+            incarnation: process.incarnation,
+            function: Function::of(operation),
+            status: Status::Pending,
+            failure: None,
+            node: None,
+            leader: None,
+            acknowledgements: 0,
+            followers: 0,
+            degraded: false,
+            existed: None,
+            access_of: None,
+        }
+    }
+
     /// The time from when it was due to its completion. `None` while pending.
     #[must_use]
     pub fn latency(&self) -> Option<Span> {
@@ -200,7 +267,12 @@ impl Entry {
     /// Whether it is on one key, [`Entry::key`], rather than on the whole store.
     #[must_use]
     pub const fn is_on_one_key(&self) -> bool {
-        matches!(self.function, Function::Put | Function::Get | Function::Delete | Function::Append)
+        match self.function {
+            Function::Put | Function::Get | Function::Delete | Function::Append | Function::Cas => {
+                true
+            }
+            Function::List | Function::ReadAll | Function::Clear => false,
+        }
     }
 
     /// Whether it is a delete or a clear.
@@ -209,12 +281,16 @@ impl Entry {
         matches!(self.function, Function::Delete | Function::Clear)
     }
 
-    /// Whether it is a write: a put, an append, a delete or a clear.
+    /// Whether it is a write: a put, an append, a compare-and-set, a delete or a clear.
     #[must_use]
     pub const fn is_write(&self) -> bool {
-        matches!(
-            self.function,
-            Function::Put | Function::Delete | Function::Clear | Function::Append
-        )
+        match self.function {
+            Function::Put
+            | Function::Delete
+            | Function::Clear
+            | Function::Append
+            | Function::Cas => true,
+            Function::Get | Function::List | Function::ReadAll => false,
+        }
     }
 }

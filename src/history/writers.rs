@@ -40,7 +40,7 @@ impl Made {
 
     fn of(history: &History) -> Self {
         let made = || {
-            let writes = history.iter().filter(|(_, entry)| leaves_value(entry.function));
+            let writes = history.accesses().filter(|(_, entry)| leaves_value(entry.function));
             writes.filter_map(|(op, entry)| match entry.value?.kind() {
                 ValueKind::Made(client, index) => Some((op, client, index as usize)),
                 ValueKind::Text(_) => None,
@@ -89,6 +89,12 @@ impl<'a> Writers<'a> {
         Self { history, made: OnceCell::new(), versions, removals, texts: OnceCell::new() }
     }
 
+    /// The history that they wrote.
+    #[must_use]
+    pub const fn history(&self) -> &'a History {
+        self.history
+    }
+
     /// The operation that wrote `value` to `key` as `version`, or removed the key where `value` is
     /// `None`. `None` when no operation did.
     #[must_use]
@@ -122,6 +128,14 @@ impl<'a> Writers<'a> {
         let appended =
             |write: &Entry| write.function == Function::Append && write.invoked_seq < until;
         self.among((key, value, None), appended)
+    }
+
+    /// The operation that wrote the `value` that the access `read` found, when nobody told it the
+    /// version: of several the one that may take effect last.
+    #[must_use]
+    pub fn expected(&self, read: &Entry, key: KeyId, value: Value) -> Option<OpId> {
+        let until = read.completed_seq;
+        self.among((key, value, None), |write| write.invoked_seq < until)
     }
 
     /// The write of `value` to `key` among those that are possible. A version narrows the choice.
@@ -226,7 +240,7 @@ impl<'a> Writers<'a> {
             let versions = history.effects(op).map(move |effect| (effect.key, effect.version, op));
             versions.filter_map(|(key, version, op)| Some((key, version?, op)))
         };
-        let writes = history.iter().filter(|(_, entry)| wanted(entry.function));
+        let writes = history.accesses().filter(|(_, entry)| wanted(entry.function));
         let mut versions: Vec<_> = writes.flat_map(given).collect();
         for (op, version) in history.other_versions() {
             let entry = history.entry(*op);
@@ -240,7 +254,7 @@ impl<'a> Writers<'a> {
 
     fn texts(&self) -> &[(KeyId, Value, OpId)] {
         self.texts.get_or_init(|| {
-            let writes = self.history.iter().filter(|(_, entry)| leaves_value(entry.function));
+            let writes = self.history.accesses().filter(|(_, entry)| leaves_value(entry.function));
             let text = |(op, entry): (OpId, &Entry)| Some((entry.key, entry.value?, op));
             let mut texts: Vec<_> = writes.filter_map(text).collect();
             texts.sort_unstable();

@@ -165,6 +165,14 @@ pub enum Expects {
     EndsWith(u32),
 }
 
+impl Expects {
+    /// Exactly this; where it is nothing, that the key did not exist.
+    #[must_use]
+    pub const fn held(content: Content) -> Self {
+        if content.is_absent() { Self::Absent { by: None } } else { Self::Holds(content) }
+    }
+}
+
 /// What an operation makes of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Update {
@@ -176,6 +184,13 @@ pub enum Update {
     Append(Content),
     /// It does not exist any more.
     Remove,
+}
+
+impl Update {
+    /// It holds this from then on; where it is nothing, it does not exist any more.
+    const fn to(content: Content) -> Self {
+        if content.is_absent() { Self::Remove } else { Self::Set(content) }
+    }
 }
 
 /// What an operation did with one key, at one moment.
@@ -293,20 +308,18 @@ impl Asked {
     pub const HELD: Content = Content::of(0);
 
     /// What a client's question and its answer say of `key`. `None`: nothing at all, as of a read
-    /// without an answer.
+    /// without an answer, or where nothing is appended.
     #[must_use]
     pub fn step(self, key: KeyId, output: Answered) -> Option<Step> {
         let (expects, change) = match (self, output) {
-            (Self::Read, Answered::Held(content)) if content.is_absent() => {
-                (Expects::Absent { by: None }, Update::Nothing)
-            }
-            (Self::Read, Answered::Held(content)) => (Expects::Holds(content), Update::Nothing),
+            (Self::Read, Answered::Held(content)) => (Expects::held(content), Update::Nothing),
             (Self::Read, Answered::Done | Answered::Mismatch | Answered::Unknown) => return None,
+            (Self::Append(Content::ABSENT), _) => return None,
             (Self::CompareAndSet { from, .. }, Answered::Mismatch) => {
                 (Expects::HoldsNot(from), Update::Nothing)
             }
-            (Self::Write(content), _) => (Expects::Anything, Update::Set(content)),
-            (Self::CompareAndSet { from, to }, _) => (Expects::Holds(from), Update::Set(to)),
+            (Self::Write(content), _) => (Expects::Anything, Update::to(content)),
+            (Self::CompareAndSet { from, to }, _) => (Expects::held(from), Update::to(to)),
             (Self::Append(more), _) => (Expects::Anything, Update::Append(more)),
             (Self::Delete, _) => (Expects::Anything, Update::Remove),
             (Self::Acquire, _) => (Expects::Absent { by: None }, Update::Set(Self::HELD)),
@@ -331,6 +344,24 @@ mod tests {
         assert_ne!(Content::sequence(&[1, 2]), Content::sequence(&[2, 1]));
         assert_ne!(Content::sequence(&[0]), Content::ABSENT);
         assert_ne!(Content::sequence(&[0, 0]), Content::sequence(&[0]));
+    }
+
+    /// The zones know removals and absent keys, and the search is for what they do not know.
+    #[test]
+    fn what_is_written_or_expected_may_be_nothing() {
+        let (one, nothing) = (Content::of(1), Content::ABSENT);
+        let absent = Expects::Absent { by: None };
+        let cas = |from, to| Asked::CompareAndSet { from, to };
+        for (input, output, step) in [
+            (Asked::Write(nothing), Answered::Done, Some((Expects::Anything, Update::Remove))),
+            (Asked::Append(nothing), Answered::Done, None),
+            (Asked::Read, Answered::Held(nothing), Some((absent, Update::Nothing))),
+            (cas(nothing, one), Answered::Done, Some((absent, Update::Set(one)))),
+            (cas(one, nothing), Answered::Done, Some((Expects::Holds(one), Update::Remove))),
+        ] {
+            let found = input.step(KeyId(0), output).map(|step| (step.expects, step.change));
+            assert_eq!(found, step, "{input:?} {output:?}");
+        }
     }
 
     #[test]

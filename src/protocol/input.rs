@@ -80,6 +80,11 @@ impl RequestId {
         Self { operation, attempt }
     }
 
+    /// The same attempt, of an access of the operation.
+    pub(crate) const fn of_access(self, access: OpId) -> Self {
+        Self { operation: access, ..self }
+    }
+
     /// The operation in the history.
     pub(crate) const fn operation(self) -> OpId {
         self.operation

@@ -35,23 +35,10 @@ impl Reply {
     #[must_use]
     pub fn describe(&self, names: &Names) -> String {
         let mut text = match &self.outcome {
-            Outcome::Ok(Response::Written { version, existed }) => match existed {
-                Some(false) => format!("ok, version {version}, there was no such key"),
-                _ => format!("ok, version {version}"),
-            },
-            Outcome::Ok(Response::Found { value, version }) => {
-                format!("{}, version {version}", names.value(*value))
-            }
-            Outcome::Ok(Response::Absent) => "no such key".into(),
-            Outcome::Ok(Response::Tombstone { version }) => format!("removed, version {version}"),
-            Outcome::Ok(Response::Contents(items)) => format!("{} keys", items.len()),
-            Outcome::Ok(Response::Cleared) => "cleared".into(),
-            Outcome::Ok(Response::List(list)) => {
-                let elements: Vec<String> = list.elements.iter().map(|v| names.value(*v)).collect();
-                format!("[{}], version {}", elements.join(", "), list.version)
-            }
+            Outcome::Ok(response) => response.describe(names),
             Outcome::Refused(failure) => format!("refused: {}", failure.name()),
             Outcome::Unknown(failure) => format!("outcome unknown: {}", failure.name()),
+            Outcome::Mismatch(found) => format!("mismatch: {}", found.describe(names)),
         };
         if let Some((confirmed, followers)) = self.acknowledgements {
             text += &format!(", confirmed by {confirmed} of {followers}");
@@ -75,6 +62,9 @@ pub enum Outcome {
     Refused(Failure),
     /// It may be done or not. The node cannot say.
     Unknown(Failure),
+    /// A compare-and-set was not done, because the key holds something else: what a get would be
+    /// answered. In a box, for every reply is as large as the largest.
+    Mismatch(Box<Response>),
 }
 
 /// The content of a reply to a request that was done.
@@ -107,6 +97,54 @@ pub enum Response {
         /// The version of the removal.
         version: Version,
     },
+}
+
+impl Response {
+    /// The value and the version that a read of a key found, if it found any: of a list those of
+    /// its last element, of a tombstone the version alone.
+    #[must_use]
+    pub(crate) fn found(&self) -> (Option<Value>, Option<Version>) {
+        match self {
+            Self::Found { value, version } => (Some(*value), Some(*version)),
+            Self::List(list) => (Some(list.value), Some(list.version)),
+            Self::Tombstone { version } => (None, Some(*version)),
+            Self::Absent | Self::Contents(_) | Self::Cleared | Self::Written { .. } => (None, None),
+        }
+    }
+
+    /// The elements of a list that a read of a key found.
+    #[must_use]
+    pub(crate) fn into_elements(self) -> Option<Box<[Value]>> {
+        match self {
+            Self::List(list) => Some(list.elements),
+            Self::Found { .. }
+            | Self::Tombstone { .. }
+            | Self::Absent
+            | Self::Contents(_)
+            | Self::Cleared
+            | Self::Written { .. } => None,
+        }
+    }
+
+    fn describe(&self, names: &Names) -> String {
+        match self {
+            Self::Written { version, existed } => match existed {
+                Some(false) => format!("ok, version {version}, there was no such key"),
+                _ => format!("ok, version {version}"),
+            },
+            Self::Found { value, version } => {
+                format!("{}, version {version}", names.value(*value))
+            }
+            Self::Absent => "no such key".into(),
+            Self::Tombstone { version } => format!("removed, version {version}"),
+            Self::Contents(items) => format!("{} keys", items.len()),
+            Self::Cleared => "cleared".into(),
+            Self::List(list) => {
+                let elements: Vec<String> = list.elements.iter().map(|v| names.value(*v)).collect();
+                format!("[{}], version {}", elements.join(", "), list.version)
+            }
+        }
+    }
 }
 
 /// A list that a get found. It is boxed in [`Response`], which is part of every reply and so has to

@@ -177,3 +177,50 @@ pub fn table(rows: &[HistoryRow]) -> String {
     };
     all().map(line).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::foreign::{self, ReadAs};
+    use crate::linearizability::Why;
+
+    const HISTORY: &str =
+        "[0 :invoke :write 1] [0 :ok :write 1]\n[1 :invoke :read] [1 :ok :read 2]";
+
+    fn recorded() -> Recorded {
+        foreign::read("a.edn", HISTORY.as_bytes(), &ReadAs::default()).expect("a history")
+    }
+
+    fn text(judgement: &Judgement, order: Option<&Option<Vec<OpId>>>) -> String {
+        let recorded = recorded();
+        CheckedHistory { file: "a.edn", recorded: &recorded, judgement, check_us: 1, order }.text()
+    }
+
+    #[test]
+    fn the_first_that_cannot_be_placed_is_named_apart_where_the_witness_is_of_others() {
+        let (write, read) = (OpId(0), OpId(1));
+        let shown = |first| {
+            let (operations, why) = (vec![read], Why::NeverWritten { read });
+            text(&Judgement::Contradictory(Contradiction { first, operations, why }), None)
+        };
+        let why = "  Process 1's read of 2 shows what no operation had left there.\n";
+        let witness = "    process 1  read 2  line 2 to line 2\n";
+        let head = format!("a.edn: not linearizable\n{why}{witness}");
+        assert_eq!(shown(read), format!("{head}\n"));
+        let first =
+            "The first answer that cannot be placed: process 0's write of 1, line 1 to line 1.";
+        assert_eq!(shown(write), format!("{head}{}\n\n", wrap(first, 2)));
+    }
+
+    #[test]
+    fn an_order_is_missed_only_where_there_is_one() {
+        let none = "a.edn: no order was found within the budget\n\n";
+        assert_eq!(text(&Judgement::Linearizable, Some(&None)), none);
+        assert_eq!(text(&Judgement::Linearizable, None), "");
+        assert_eq!(text(&Judgement::Unknown, Some(&None)), "");
+        let (first, why) = (OpId(1), Why::NeverWritten { read: OpId(1) });
+        let operations = vec![first];
+        let not = Judgement::Contradictory(Contradiction { first, operations, why });
+        assert_eq!(text(&not, Some(&None)), text(&not, None));
+    }
+}

@@ -6,13 +6,17 @@
 //! - `:process` is the number of the client, from 0. A process whose operation ended as `:info` is
 //!   crashed for ever, and its client goes on as a new one: as in Jepsen, the number grows by that
 //!   of all clients.
-//! - `:f` is `:read`, `:write`, `:append`, `:delete`, `:list`, `:read-all` or `:clear`. A get and a
-//!   put have the names that the registers of Knossos know, which is enough for a run of these two.
+//! - `:f` is `:read`, `:write`, `:append`, `:delete`, `:list`, `:read-all`, `:clear` or `:cas`. A
+//!   get and a put have the names that the registers of Knossos know, which is enough for a run of
+//!   these two.
 //! - `:value` of an operation on one key is `[key value]`, as `jepsen.independent` writes it:
 //!   EDN has no tuples, so whoever reads the file makes one of each such vector, as for Jepsen's
 //!   own files. `:key` names the key once more, for tools that group by it. Whoever finds the key
 //!   in both places knows that this is a map of keys: `splitbrain check` takes a read of `nil` as
 //!   one of an absent key then. (Knossos takes it to say nothing.)
+//! - A `:cas` is from one value to another, as in `["city" ["Rome" "Oslo"]]`; from `nil`: the key
+//!   is expected to be absent. One that found something else is `:fail` with `:error :mismatch`,
+//!   and `:found` is what it found.
 //! - A list that was read is a vector. The keys that a `:list` finds are a set, and a `:read-all`
 //!   finds a map.
 //! - `:error` says why an operation ended as `:fail` or `:info`.
@@ -26,7 +30,7 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::io;
 
-use crate::history::{Entry, Function, History, HistoryEvent, KeyEffect, NemesisEvent, Status};
+use crate::history::{Entry, Failure, Function, History, HistoryEvent, KeyEffect, NemesisEvent};
 use crate::id::{OpId, Version};
 use crate::named::Named;
 use crate::report::event_value::EventValue;
@@ -38,7 +42,7 @@ use crate::time::Time;
 ///
 /// When `out` does not take it.
 pub fn write(history: &History, out: &mut impl io::Write) -> io::Result<()> {
-    let retried = history.other_versions().iter().map(|(op, _)| *op).collect();
+    let retried = history.other_versions().iter().map(|(op, _)| history.whole(*op)).collect();
     let mut events = EdnEvents { history, retried, out, index: 0 };
     history.events().try_for_each(|event| match event {
         HistoryEvent::Invoke(op) => events.invocation(op),
@@ -73,8 +77,14 @@ impl<W: io::Write> EdnEvents<'_, W> {
         let entry = self.history.entry(op);
         let value = EventValue::answer(op, self.history);
         self.operation(entry, entry.completed_at, entry.status.name(), &value)?;
-        if let Some(failure) = entry.failure.filter(|_| entry.status != Status::Ok) {
+        if let Some(failure) = entry.failure {
             write!(self.out, ", :error :{}", failure.name())?;
+        }
+        if entry.failure == Some(Failure::Mismatch)
+            && let Some((read, found)) = self.history.accesses_of(op).find(|(_, one)| one.is_ok())
+        {
+            let (elements, names) = (self.history.elements(read), self.history.names());
+            write!(self.out, ", :found {}", EventValue::found(found.value, elements, names))?;
         }
         if let Some(version) = self.version(op) {
             write!(self.out, ", :version \"{version}\"")?;
@@ -85,8 +95,7 @@ impl<W: io::Write> EdnEvents<'_, W> {
     /// The greatest version of an operation, unless it was tried again.
     fn version(&self, op: OpId) -> Option<Version> {
         let of_keys = self.history.effects(op).filter_map(|KeyEffect { version, .. }| version);
-        let greatest = self.history.entry(op).version.max(of_keys.max());
-        greatest.filter(|_| !self.retried.contains(&op))
+        of_keys.max().filter(|_| !self.retried.contains(&op))
     }
 
     /// The line of a client up to its value.
@@ -139,6 +148,7 @@ const fn word(function: Function) -> &'static str {
         Function::List => "list",
         Function::ReadAll => "read-all",
         Function::Clear => "clear",
+        Function::Cas => "cas",
     }
 }
 
@@ -151,6 +161,7 @@ impl fmt::Display for EventValue<'_> {
                 let elements = elements.iter().map(|element| EdnText(element));
                 Separated("[", elements, " ", "]").fmt(f)
             }
+            Self::Vector(parts) => Separated("[", parts.iter(), " ", "]").fmt(f),
             Self::Keys(keys) => {
                 Separated("#{", keys.iter().map(|key| EdnText(key)), " ", "}").fmt(f)
             }
@@ -201,7 +212,7 @@ impl fmt::Display for EdnText<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::{Item, Process};
+    use crate::history::{Item, Process, Status};
     use crate::id::{ClientId, KeyId, Value};
     use crate::names::Names;
     use crate::operation::Operation;

@@ -13,6 +13,8 @@ pub(super) enum EventValue<'a> {
     Nil,
     Text(String),
     List(Vec<String>),
+    /// From what to what.
+    Vector(Vec<Self>),
     /// A set of keys.
     Keys(Vec<&'a str>),
     /// Values by key.
@@ -24,6 +26,9 @@ impl<'a> EventValue<'a> {
     pub(super) fn asked(entry: &Entry, names: &Names) -> Self {
         match entry.function {
             Function::Put | Function::Append => Self::of(entry.value, names),
+            Function::Cas => {
+                Self::Vector(vec![Self::of(entry.over, names), Self::of(entry.value, names)])
+            }
             Function::Get
             | Function::Delete
             | Function::List
@@ -50,6 +55,7 @@ impl<'a> EventValue<'a> {
             (
                 Function::Put
                 | Function::Append
+                | Function::Cas
                 | Function::Delete
                 | Function::Clear
                 | Function::List
@@ -64,7 +70,7 @@ impl<'a> EventValue<'a> {
     }
 
     /// What a read found under a key.
-    fn found(value: Option<Value>, elements: Option<&[Value]>, names: &Names) -> Self {
+    pub(super) fn found(value: Option<Value>, elements: Option<&[Value]>, names: &Names) -> Self {
         match elements {
             Some(elements) => {
                 Self::List(elements.iter().map(|element| names.value(*element)).collect())
@@ -80,6 +86,7 @@ impl Serialize for EventValue<'_> {
             Self::Nil => serializer.serialize_none(),
             Self::Text(text) => serializer.serialize_str(text),
             Self::List(elements) => serializer.collect_seq(elements),
+            Self::Vector(parts) => serializer.collect_seq(parts),
             Self::Keys(keys) => serializer.collect_seq(keys),
             Self::Map(entries) => {
                 serializer.collect_map(entries.iter().map(|(key, value)| (key, value)))

@@ -9,7 +9,8 @@
 //!   so the client continues as `c1#1`, `c1#2` ..
 //! - `op` numbers the operations by invocation, from 0. Witnesses refer to it.
 //! - `value` is the value written or found. It is an array of keys for `list`, an object for
-//!   `read-all`, an array of elements for a list that was read.
+//!   `read-all`, an array of elements for a list that was read. Of a `cas` it is what is expected
+//!   (`null`: that the key is absent) and what is put, as in `["Rome", "Oslo"]`.
 //! - `version` is `timestamp@node#sequence`. A write has one when a node accepted it, even if its
 //!   client never learned of that. A get that found nothing has one when it found a tombstone.
 //! - `node` is the node that answered. `degraded` says whether a write was answered with fewer
@@ -28,10 +29,12 @@
 //!   tombstone, shaped as `value` is. Versions do
 //!   not identify them: two writes may have the same version.
 //! - `versions`: of a read of everything, the version of each key.
-//! - `over`: of a put, delete or append, the operations that had written what the key held when a
-//!   node accepted it; one for each attempt. It is null for an absent key, and a list of candidates
-//!   if they cannot be distinguished (the same text, read back from a disk). Not there if the
-//!   protocol does not report it.
+//! - `found`: of a `cas` that failed with `mismatch`, what the key held instead: `value`, `version`
+//!   and `written_by`, as of a get.
+//! - `over`: of a put, delete, append or cas, the operations that had written what the key held
+//!   when a node accepted it; one for each attempt. It is null for an absent key, and a list of
+//!   candidates if they cannot be distinguished (the same text, read back from a disk). Not there
+//!   if the protocol does not report it.
 //! - `attempts`: of a write that was accepted more than once, the other versions.
 //! - `cleared`: of a clear, the keys that it removed, each with the versions of its removal.
 //!
@@ -45,7 +48,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::history::{
-    ContestedWrite, Entry, Function, History, HistoryEvent, Item, KeyContent, KeyEffect,
+    ContestedWrite, Entry, Failure, Function, History, HistoryEvent, Item, KeyContent, KeyEffect,
     NemesisEvent, Status, Writers,
 };
 use crate::id::{NodeId, OpId, Value, Version};
@@ -85,6 +88,8 @@ struct EventLine<'a> {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     versions: BTreeMap<&'a str, Shown<Version>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    found: Option<FoundInstead<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     over: Option<Json>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attempts: Vec<Shown<Version>>,
@@ -110,10 +115,19 @@ impl Besides {
             besides.contested.entry(*op).or_default().push(one);
         }
         for (op, version) in history.other_versions() {
-            besides.attempts.entry(*op).or_default().push(Shown(*version));
+            let attempts = besides.attempts.entry(history.whole(*op)).or_default();
+            attempts.push(Shown(*version));
         }
         besides
     }
+}
+
+/// What a compare-and-set found that it did not expect.
+#[derive(Serialize)]
+struct FoundInstead<'a> {
+    value: EventValue<'a>,
+    version: Option<Shown<Version>>,
+    written_by: Option<Json>,
 }
 
 /// What a node did with a write while it and another led.
@@ -220,6 +234,7 @@ fn completion<'a>(
         existed: entry.existed,
         leader: entry.leader.map(Shown),
         written_by: written_by(op, history, writers),
+        found: found_instead(op, history, writers),
         versions: contents.map(|items| versions(items, names)).unwrap_or_default(),
         over: over(op, entry, history, writers),
         cleared: cleared(op, history),
@@ -227,17 +242,34 @@ fn completion<'a>(
     }
 }
 
+/// What a compare-and-set found that failed because of it.
+fn found_instead<'a>(
+    op: OpId,
+    history: &'a History,
+    writers: &Writers<'_>,
+) -> Option<FoundInstead<'a>> {
+    let cas = history.entry(op);
+    if cas.failure != Some(Failure::Mismatch) {
+        return None;
+    }
+    let (read, entry) = history.accesses_of(op).find(|(_, access)| access.is_ok())?;
+    let value = EventValue::found(entry.value, history.elements(read), history.names());
+    let written_by = written_by(read, history, writers);
+    Some(FoundInstead { value, version: entry.version.map(Shown), written_by })
+}
+
 /// The operations that wrote what a read found, in the shape of its value.
 fn written_by(op: OpId, history: &History, writers: &Writers<'_>) -> Option<Json> {
     let (entry, names) = (history.entry(op), history.names());
+    let number = |op: OpId| history.whole(op).0;
     let by = |effect: KeyEffect<'_>| -> Option<Json> {
         let of_element = |value: &Value| -> Json {
-            writers.found_element(entry, effect.key, *value).map(|op| op.0).into()
+            writers.found_element(entry, effect.key, *value).map(number).into()
         };
         match effect.found()? {
             content @ (KeyContent::Value(_) | KeyContent::Tombstone) => {
                 let writer = writers.found(entry, effect.key, content.value(), effect.version?);
-                Some(writer.map(|op| op.0).into())
+                Some(writer.map(number).into())
             }
             KeyContent::List { elements, .. } => Some(elements.iter().map(of_element).collect()),
             KeyContent::Key | KeyContent::Nothing => None,
@@ -255,7 +287,8 @@ fn written_by(op: OpId, history: &History, writers: &Writers<'_>) -> Option<Json
         | Function::List
         | Function::ReadAll
         | Function::Clear
-        | Function::Append => None,
+        | Function::Append
+        | Function::Cas => None,
     }
 }
 
@@ -288,7 +321,7 @@ fn over(op: OpId, entry: &Entry, history: &History, writers: &Writers<'_>) -> Op
     }
     let over = |value: Option<Value>| -> Json {
         let writers = value.map(|value| writers.candidates_under(entry, value));
-        let mut writers = writers.into_iter().flatten().map(|op| op.0);
+        let mut writers = writers.into_iter().flatten().map(|op| history.whole(op).0);
         match (writers.next(), writers.next()) {
             (first, None) => first.into(),
             (Some(first), Some(second)) => [first, second].into_iter().chain(writers).collect(),
@@ -303,7 +336,7 @@ fn error(entry: &Entry) -> Option<&'static str> {
     if entry.is_not_yet_replicated() {
         return Some("not-yet-replicated");
     }
-    entry.failure.map(crate::history::Failure::name)
+    entry.failure.map(Failure::name)
 }
 
 fn act<'a>(act: &'a NemesisEvent, names: &'a Names) -> EventLine<'a> {

@@ -30,7 +30,7 @@ use crate::check::Mechanism;
 use crate::check::{Verdict, Witness};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
-use crate::metrics::{LastWrite, Latency, MessageCounts, Settlement, Standstill};
+use crate::metrics::{KindCounts, LastWrite, Latency, MessageCounts, Settlement, Standstill};
 use crate::named::Named;
 use crate::property::Promise;
 use crate::report::totals::RunTotals;
@@ -160,12 +160,17 @@ fn latencies(latencies: &[(Function, Latency)]) -> Value {
 }
 
 fn network(counts: &MessageCounts) -> Value {
+    let used = counts.by_kind.iter().filter(|counts| counts.sent > 0);
+    let by_kind = used.map(|KindCounts { kind, sent, delivered }| {
+        ((*kind).to_owned(), json!({ "sent": sent, "delivered": delivered }))
+    });
     json!({
         "sent": counts.sent,
         "delivered": counts.delivered,
         "lost": counts.lost,
         "duplicated": counts.duplicated,
         "blocked": counts.blocked,
+        "by_kind": by_kind.collect::<Map<_, _>>(),
     })
 }
 
@@ -299,7 +304,10 @@ mod tests {
             document["checks"]["staleness"]["voided_by"][0],
             "a message from n1 to n2 was lost or blocked at 5.000000000 s"
         );
-        assert_eq!(keys(&document["network"]), "sent delivered lost duplicated blocked");
+        assert_eq!(keys(&document["network"]), "sent delivered lost duplicated blocked by_kind");
+        let by_kind = &document["network"]["by_kind"];
+        assert_eq!(keys(by_kind), "replicate ack", "no state was sent");
+        assert_eq!(by_kind["ack"], json!({ "sent": 300, "delivered": 260 }));
         assert_eq!(keys(&document["leaders"][1]), "term node from_ns until_ns");
         assert_eq!(document["leaders"][1]["until_ns"], Value::Null);
         let last = &document["last_write"];

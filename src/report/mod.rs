@@ -234,7 +234,7 @@ impl Report {
             operations: OperationCounts::of(&result.history, result.unserved),
             latencies: lengths.latencies(),
             checks: result.checks.iter().map(check).collect(),
-            messages: result.messages,
+            messages: result.messages.clone(),
             leaderships: result.leaderships.clone(),
             strayed: Strayed::of(config, &result.history, &result.leaderships),
             faults: result.history.nemesis().iter().map(fault).collect(),

@@ -41,7 +41,7 @@ fn status(node: &NodeSnapshot, writers: &Writers<'_>, names: &Names) -> Value {
         json!({
             "value": value.map(|value| names.value(value)),
             "version": version.to_string(),
-            "op": writers.writer(key, value, version).map(|op| op.0),
+            "op": writers.writer(key, value, version).map(|op| writers.history().whole(op).0),
         })
     };
     let stored = |(key, stored): (&KeyId, &Stored)| {

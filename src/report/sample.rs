@@ -7,7 +7,7 @@ use crate::config::{Config, Expect, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Item, Process, Status};
 use crate::id::{ClientId, FaultId, KeyId, NodeId, Term, Value, Version};
-use crate::metrics::{LastWrite, Leadership, MessageCounts, Settlement, Unserved};
+use crate::metrics::{KindCounts, LastWrite, Leadership, MessageCounts, Settlement, Unserved};
 use crate::named::Named;
 use crate::names::Names;
 use crate::operation::Operation;
@@ -73,6 +73,11 @@ pub(crate) fn run() -> (Config, RunResult) {
             lost: 60,
             duplicated: 0,
             blocked: 40,
+            by_kind: vec![
+                KindCounts { kind: "replicate", sent: 700, delivered: 640 },
+                KindCounts { kind: "state", sent: 0, delivered: 0 },
+                KindCounts { kind: "ack", sent: 300, delivered: 260 },
+            ],
         },
         recoveries: Vec::new(),
         log: None,

@@ -88,12 +88,7 @@ impl RunTotals {
             }
         }
         self.operations.add(&report.operations);
-        let (mine, theirs) = (&mut self.messages, &report.messages);
-        mine.sent += theirs.sent;
-        mine.delivered += theirs.delivered;
-        mine.lost += theirs.lost;
-        mine.duplicated += theirs.duplicated;
-        mine.blocked += theirs.blocked;
+        self.messages.add(&report.messages);
         self.lengths.append(&mut lengths);
     }
 

@@ -164,7 +164,10 @@ fn answer(
     }
     if let Some(wanted) = expect.value.wanted() {
         // What a put wrote is no answer.
-        let found = (entry.function == Function::Get && entry.is_ok()).then_some(entry.value);
+        let is_read = |function| matches!(function, Function::Get | Function::Cas);
+        let read = history.effects(op).filter(|_| is_read(entry.function));
+        let found = read.filter_map(|effect| effect.found()).next();
+        let found = found.map(|content| content.value());
         let found = found.map_or_else(|| reason.clone(), |value| value_text(value, names));
         compare("value", &value_text(wanted, names), &found);
     }

@@ -14,11 +14,11 @@ use crate::id::{KeyId, NodeId, Value};
 
 /// The parts of an answer that only some operations have, with these operations.
 const PARTS_OF_ANSWERS: [(&str, &[&str]); 8] = [
-    ("value", &["get"]),
-    ("absent", &["get"]),
+    ("value", &["get", "cas"]),
+    ("absent", &["get", "cas"]),
     ("not-yet-replicated", &["get"]),
-    ("degraded", &["put", "delete", "clear", "append"]),
-    ("confirmations", &["put", "delete", "clear", "append"]),
+    ("degraded", &["put", "delete", "clear", "append", "cas"]),
+    ("confirmations", &["put", "delete", "clear", "append", "cas"]),
     ("existed", &["delete"]),
     ("keys", &["list"]),
     ("all", &["read-all"]),
@@ -59,7 +59,10 @@ pub(super) fn section() -> Section<Answer> {
         "status" => answer.status, named().some();
     })
     .by_hand(
-        value_or_absent("The value read.", "The key read was absent."),
+        value_or_absent(
+            "The value read; of a `cas` the value that the key held before.",
+            "The key read was absent; of a `cas`, before.",
+        ),
         |table, draft| {
             draft.value.value = decode_value(table)?;
             Some(())

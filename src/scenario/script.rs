@@ -43,7 +43,7 @@ fn operation() -> Section<ScriptedOperation> {
     };
     Section::new(
         "An operation; exactly one of `put`, `get`, `delete`, `list`, `read-all`, `clear`, \
-         `append`.",
+         `append`, `cas`.",
         base,
     )
     .by_hand(
@@ -144,6 +144,7 @@ fn requests() -> Vec<Variant<Request>> {
             "append",
             write(with_value("Add an element to a key's list.", append, "The element.")),
         ),
+        variant("cas", asking("at", compare_and_set())),
     ]
 }
 
@@ -177,7 +178,8 @@ fn with_key(help: &'static str, operation: Operation) -> Section<Request> {
             Operation::Put { key, .. }
             | Operation::Get { key, .. }
             | Operation::Delete { key, .. }
-            | Operation::Append { key, .. } => Some(key),
+            | Operation::Append { key, .. }
+            | Operation::Cas { key, .. } => Some(key),
             Operation::List | Operation::ReadAll | Operation::Clear => None,
         })
         .required(),
@@ -185,6 +187,44 @@ fn with_key(help: &'static str, operation: Operation) -> Section<Request> {
 }
 
 fn with_value(section: Section<Request>, help: &'static str) -> Section<Request> {
+    section.key(
+        part("value", help, written(), |request: &mut Request| match &mut request.operation {
+            Operation::Put { value, .. } | Operation::Append { value, .. } => Some(value),
+            _ => None,
+        })
+        .required(),
+    )
+}
+
+fn compare_and_set() -> Section<Request> {
+    let cas = Operation::Cas { key: KeyId(0), from: None, to: Value::text(0) };
+    let read = |element: &Element<'_>| {
+        let text = element.line()?;
+        Some(element.scope().names.borrow_mut().value(text))
+    };
+    let write = |value: &Value, texts: &Texts<'_>| texts.names.value(*value).into();
+    let expected = Format::with_texts(answer::text_shape(), read, write);
+    let from = "The value that the key has to hold; without it, the key has to be absent.";
+    with_key("Compare and set: set a key, if it holds what is expected.", cas)
+        .key(part("from", from, expected.some(), |request: &mut Request| {
+            match &mut request.operation {
+                Operation::Cas { from, .. } => Some(from),
+                _ => None,
+            }
+        }))
+        .key(
+            part("to", "The value.", written(), |request: &mut Request| {
+                match &mut request.operation {
+                    Operation::Cas { to, .. } => Some(to),
+                    _ => None,
+                }
+            })
+            .required(),
+        )
+}
+
+/// A value that an operation writes.
+fn written() -> Format<Value> {
     let read = |element: &Element<'_>| {
         let text = element.line()?;
         let mut names = element.scope().names.borrow_mut();
@@ -197,14 +237,7 @@ fn with_value(section: Section<Request>, help: &'static str) -> Section<Request>
         Some(names.value(text))
     };
     let write = |value: &Value, texts: &Texts<'_>| texts.names.value(*value).into();
-    let format = Format::with_texts(answer::text_shape(), read, write);
-    section.key(
-        part("value", help, format, |request: &mut Request| match &mut request.operation {
-            Operation::Put { value, .. } | Operation::Append { value, .. } => Some(value),
-            _ => None,
-        })
-        .required(),
-    )
+    Format::with_texts(answer::text_shape(), read, write)
 }
 
 fn with_quorum(section: Section<Request>) -> Section<Request> {

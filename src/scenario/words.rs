@@ -11,8 +11,8 @@ pub(super) const VARIANTS: [&str; 7] =
     ["constant", "uniform", "exponential", "lognormal", "pareto", "mixture", "quantiles"];
 
 /// What a scripted operation may be; one is given.
-pub(super) const OPERATIONS: [&str; 7] =
-    ["put", "get", "delete", "list", "read-all", "clear", "append"];
+pub(super) const OPERATIONS: [&str; 8] =
+    ["put", "get", "delete", "list", "read-all", "clear", "append", "cas"];
 
 /// What a fault may do; one is given.
 pub(super) const ACTIONS: [&str; 22] = FaultAction::KINDS;

@@ -111,6 +111,9 @@ fn mix() -> Section<Mix> {
             "read-all" => mix.read_all, weight();
             /// Appends of a unique value to a list.
             "append" => mix.append, weight();
+            /// Compare-and-sets to a unique value: each expects what its client last saw of the
+            /// key, or that it is absent.
+            "cas" => mix.cas, weight();
         })
         .checked(|draft, table| {
             if draft.is_all_right() && draft.value == Mix::default() {

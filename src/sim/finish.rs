@@ -115,7 +115,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
             finals,
             settlement,
             last_write,
-            messages: self.kernel.counts,
+            messages: self.kernel.kinds.add_to::<P::Message>(self.kernel.counts),
             unserved: self.clients.unserved(),
             leaderships: self.leaderships,
             recoveries: self.recoveries,

@@ -16,6 +16,7 @@ use crate::rng::{CausalId, Draws, Purpose};
 use crate::time::{Span, Time};
 
 use super::event::{Event, Queue, What};
+use super::kinds::KindTally;
 use super::notes::RunNotes;
 use super::queue::{Handle, MOST_PENDING};
 
@@ -33,8 +34,10 @@ pub(crate) struct Kernel<P: Protocol, Q> {
     pub(crate) draws: Draws,
     /// What clients invoked, and the answers.
     pub(crate) history: History,
-    /// Messages by fate.
+    /// Messages by fate. Of those sent and delivered it counts the clients' alone.
     pub(crate) counts: MessageCounts,
+    /// Messages sent and delivered between nodes.
+    pub(crate) kinds: KindTally,
     /// Messages between nodes that are on their way, heartbeats left out.
     pub(crate) in_flight: u64,
     /// The incidents, which may void promises.
@@ -63,6 +66,7 @@ impl<P: Protocol, Q: Queue<P>> Kernel<P, Q> {
             draws: Draws::new(seed),
             history: History::with_capacity(operations, Arc::clone(names)),
             counts: MessageCounts::default(),
+            kinds: KindTally::new(),
             in_flight: 0,
             incidents: Incidents::NONE,
             notes,

@@ -69,6 +69,7 @@ mod disk;
 mod event;
 mod finish;
 mod kernel;
+mod kinds;
 mod ledger;
 mod nemesis;
 mod network;

@@ -13,22 +13,22 @@ use super::event::Queue;
 impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     /// A node observed something.
     #[inline]
-    pub(super) fn observe(&mut self, node: NodeId, observation: Observation) {
-        match observation {
-            Observation::Role { role, term } => {
-                self.tell_ledger(node, &observation);
-                self.note_role(node, role, term);
-            }
+    pub(super) fn observe(&mut self, node: NodeId, mut observation: Observation) {
+        self.tell_ledger(node, &observation);
+        match &mut observation {
+            Observation::Role { role, term } => self.note_role(node, *role, *term),
             Observation::Accept { request, key, version, over } => {
                 let op = request.operation();
                 if self.contest.is_on() {
                     self.note_contested(node, op);
                 }
                 if self.kernel.history.entry(op).is_on_one_key() {
-                    self.kernel.history.accept(op, version);
-                    self.kernel.history.written_over(op, over);
+                    self.kernel.history.accept(op, *version);
+                    self.kernel.history.written_over(op, *over);
+                    // A write is followed by the access that made it.
+                    *request = request.of_access(self.kernel.history.put_of(op));
                 } else {
-                    self.kernel.history.accept_clear(op, key, version);
+                    self.kernel.history.accept_clear(op, *key, *version);
                 }
             }
             Observation::Vote { .. }
@@ -38,10 +38,12 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
             | Observation::Commit { .. }
             | Observation::Applied { .. }
             | Observation::Snapshot { .. }
-            | Observation::Configuration { .. } => self.tell_ledger(node, &observation),
-            Observation::Apply { .. } | Observation::Discard { .. } => {}
+            | Observation::Configuration { .. }
+            | Observation::Apply { .. }
+            | Observation::Discard { .. } => {}
             Observation::Replay { file, covers, records, last, digest } => {
-                self.note_recovery(node, file, covers, LogRead { records, last, digest });
+                let read = LogRead { records: *records, last: *last, digest: *digest };
+                self.note_recovery(node, *file, *covers, read);
             }
         }
         if self.kernel.notes.on {

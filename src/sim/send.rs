@@ -19,7 +19,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         let kind = message.kind();
         let ordinal = self.ordinals.message(to, kind);
         let id = id.child(Cause::Send, u64::from(to.0) | u64::from(kind) << 16, ordinal);
-        self.kernel.counts.sent += 1;
+        self.kernel.kinds.sent(kind);
         let counted = u64::from(!message.is_background());
         let boot = self.slots[from.index()].boot;
         if from == to {
@@ -144,7 +144,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         let Hop { from, to, .. } = hop;
         self.kernel.in_flight -= u64::from(!message.is_background());
         if self.slots[to.index()].is_up() {
-            self.kernel.counts.delivered += 1;
+            self.kernel.kinds.delivered(message.kind());
             // Not through `handle`: the message is moved once less.
             self.node_step(to, id, |state, cx| {
                 if let Some(state) = state {

@@ -40,6 +40,7 @@ mod protocol {
         mod appends;
         mod checkpoints;
         mod clients;
+        mod compare_and_set;
         mod course_store;
         mod failover;
         mod in_sync;

@@ -12,7 +12,7 @@
 
 use crate::check::facts::{Facts, place};
 use crate::check::order::Write;
-use crate::history::{Entry, Function};
+use crate::history::{Entry, Function, History};
 use crate::id::{KeyId, OpId, Value, Version};
 
 /// The discarded writes in the order of invocation, without those that `is_lost`. `None` if the
@@ -24,9 +24,9 @@ pub(super) fn discarded(facts: &Facts<'_>, is_lost: impl Fn(OpId) -> bool) -> Op
     }
     let kept = Kept::of(facts);
     let counts = |entry: &Entry| matches!(entry.function, Function::Put | Function::Delete);
-    let acknowledged = history.iter().filter(|(_, entry)| entry.is_ok() && counts(entry));
+    let acknowledged = history.accesses().filter(|(_, entry)| entry.is_ok() && counts(entry));
     let is_discarded = |(op, entry): (OpId, &Entry)| {
-        if kept.operations[op.0 as usize] {
+        if kept.operations[history.place(op)] {
             return None;
         }
         let version = facts.least(op, entry.version?);
@@ -47,7 +47,7 @@ struct Kept {
 impl Kept {
     fn of(facts: &Facts<'_>) -> Self {
         let history = facts.evidence.history;
-        let operations = vec![false; history.entries().len()];
+        let operations = vec![false; history.places()];
         let mut kept = Self { operations, empty_until: vec![None; facts.newest.len()] };
         for (key, shown) in (0..).map(KeyId).zip(&facts.shown) {
             if shown.is_none_or(|shown| shown.stored.value.is_none()) {
@@ -58,23 +58,27 @@ impl Kept {
             for (key, stored) in &snapshot.data {
                 match stored.value {
                     Some(value) => {
-                        kept.keep(facts.writers.candidates_of(*key, value, stored.version));
+                        kept.keep(
+                            history,
+                            facts.writers.candidates_of(*key, value, stored.version),
+                        );
                     }
-                    None => kept.keep(facts.writers.writer(*key, None, stored.version)),
+                    None => kept.keep(history, facts.writers.writer(*key, None, stored.version)),
                 }
             }
             for (key, list) in &snapshot.lists {
                 let of_element = |(version, value): &(Version, Value)| {
                     facts.writers.candidates_of(*key, *value, *version)
                 };
-                kept.keep(list.iter().flat_map(of_element));
+                kept.keep(history, list.iter().flat_map(of_element));
             }
         }
         // Backwards through the history: a write is usually invoked after the write that it
         // overwrites.
         let mut later: Vec<OpId> = Vec::new();
-        for last in (0..history.entries().len() as u32).rev().map(OpId) {
-            if kept.operations[last.0 as usize] {
+        let all: Vec<OpId> = history.accesses().map(|(op, _)| op).collect();
+        for last in all.into_iter().rev() {
+            if kept.operations[history.place(last)] {
                 kept.lead_back(facts, last, (last, &mut later));
             }
             while let Some(op) = later.pop() {
@@ -84,9 +88,9 @@ impl Kept {
         kept
     }
 
-    fn keep(&mut self, writers: impl IntoIterator<Item = OpId>) {
+    fn keep(&mut self, history: &History, writers: impl IntoIterator<Item = OpId>) {
         for op in writers {
-            self.operations[op.0 as usize] = true;
+            self.operations[history.place(op)] = true;
         }
     }
 
@@ -106,9 +110,8 @@ impl Kept {
             };
             // A value read back from a disk may be that of any write of this text.
             for before in facts.writers.candidates_under(entry, value) {
-                if !std::mem::replace(&mut self.operations[before.0 as usize], true)
-                    && before > last
-                {
+                let kept = &mut self.operations[history.place(before)];
+                if !std::mem::replace(kept, true) && history.is_before(last, before) {
                     later.push(before);
                 }
             }

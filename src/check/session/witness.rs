@@ -78,7 +78,7 @@ fn reader(facts: &Facts<'_>, first: Break, write: Option<OpId>) -> OpId {
             facts.writers.found(entry, first.key, content.value(), version) == write
         }) || elements.any(|value| facts.writers.found_element(entry, first.key, *value) == write)
     };
-    history.iter().filter(found).last().map_or(first.later, |(op, _)| op)
+    history.accesses().filter(found).last().map_or(first.later, |(op, _)| op)
 }
 
 fn is_tombstone(facts: &Facts<'_>, op: OpId, key: KeyId) -> bool {

@@ -209,7 +209,7 @@ fn stale_reads(evidence: &Evidence<'_>) -> Vec<(OpId, u64, u64)> {
         let (mut t, mut k) = (None, 0);
         for key in (0..2).map(KeyId) {
             let Some(found) = found(history, op, key) else { continue };
-            let missed = |(write, entry): &(OpId, &crate::history::Entry)| {
+            let missed = |(write, entry): &(OpId, &Entry)| {
                 let least = versions(history, *write, key).into_iter().min();
                 let misses = |version| misses(history, op, key, found, (Some(*write), version));
                 entry.is_ok() && entry.precedes(read) && least.is_some_and(misses)

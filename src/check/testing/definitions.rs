@@ -42,9 +42,12 @@ pub(in crate::check) fn found(history: &History, op: OpId, key: KeyId) -> Option
             }
             (item.value, item.version)
         }
-        Function::Get | Function::Put | Function::Delete | Function::Clear | Function::Append => {
-            return None;
-        }
+        Function::Get
+        | Function::Put
+        | Function::Delete
+        | Function::Clear
+        | Function::Append
+        | Function::Cas => return None,
     };
     let Some(version) = version else { return Some(Found::Nothing) };
     // Nobody can read what is not asked for yet.

@@ -62,7 +62,7 @@ fn every_message_is_there_once_and_its_fate_is_the_one_that_was_counted() {
         chronicle.transmissions.iter().filter(|transmission| wanted(&transmission.delivery)).count()
             as u64
     };
-    let counts = result.messages;
+    let counts = &result.messages;
     assert_eq!(chronicle.transmissions.len() as u64, counts.sent + counts.duplicated);
     assert_eq!(count(|delivery| matches!(delivery, Delivery::Arrived(_))), counts.delivered);
     assert_eq!(count(|delivery| *delivery == Delivery::Blocked), counts.blocked);

@@ -16,7 +16,7 @@ impl LeaderFollower {
     pub(super) fn serve(&mut self, request: RequestId, operation: Operation, cx: &mut Cx<'_>) {
         match operation {
             Operation::Get { key, .. } if !self.replica.store.elements(key).is_empty() => {
-                cx.reply(request, self.read_list(key));
+                cx.reply(request, Reply::of(Outcome::Ok(self.found_list(key))));
             }
             Operation::Get { key, quorum: Some(quorum) } if quorum.replicas > 1 => {
                 self.coordinate(request, key, quorum, cx);
@@ -32,7 +32,8 @@ impl LeaderFollower {
             Operation::Put { .. }
             | Operation::Delete { .. }
             | Operation::Append { .. }
-            | Operation::Clear => self.serve_write(request, operation, cx),
+            | Operation::Clear
+            | Operation::Cas { .. } => self.serve_write(request, operation, cx),
         }
     }
 
@@ -62,16 +63,24 @@ impl LeaderFollower {
         cx.reply(request, Reply { leader: self.named_leader(), ..refusal });
     }
 
+    /// What this node holds, as a get is answered that asks it alone.
+    pub(super) fn found(&self, key: KeyId) -> Response {
+        if self.replica.store.elements(key).is_empty() {
+            Self::found_stored(self.replica.store.stored(key))
+        } else {
+            self.found_list(key)
+        }
+    }
+
     /// A list is read from the node asked alone.
-    fn read_list(&self, key: KeyId) -> Reply {
+    fn found_list(&self, key: KeyId) -> Response {
         let elements = self.replica.store.elements(key);
         let elements = elements.iter().map(|(_, element)| *element).collect();
         match self.replica.store.get(key) {
             Some((value, version)) => {
-                let found = Box::new(FoundList { value, version, elements });
-                Reply::of(Outcome::Ok(Response::List(found)))
+                Response::List(Box::new(FoundList { value, version, elements }))
             }
-            None => Reply::of(Outcome::Ok(Response::Absent)),
+            None => Response::Absent,
         }
     }
 

@@ -38,6 +38,7 @@ impl LeaderFollower {
             Operation::Append { key, value, quorum } => {
                 self.lead_append(request, key, value, quorum, cx);
             }
+            Operation::Cas { key, from, to } => self.lead_cas(request, (key, from), to, cx),
             Operation::Get { .. } | Operation::List | Operation::ReadAll => {
                 unreachable!("reads are answered by whoever is asked")
             }
@@ -59,6 +60,21 @@ impl LeaderFollower {
         let response = Response::Written { version, existed };
         let payload = Payload::One(StoredEntry::register(key, stored));
         self.commit(self.accepted(request, version, payload, response, quorum), cx);
+    }
+
+    /// A put where the leader's own copy of the key holds what the client expects.
+    fn lead_cas(
+        &mut self,
+        request: RequestId,
+        (key, from): (KeyId, Option<Value>),
+        to: Value,
+        cx: &mut Cx<'_>,
+    ) {
+        let held = self.replica.store.get(key).map(|(value, _)| value);
+        if held == from {
+            return self.lead_register(request, key, Some(to), None, cx);
+        }
+        cx.reply(request, Reply::of(Outcome::Mismatch(Box::new(self.found(key)))));
     }
 
     /// A delete of every key.

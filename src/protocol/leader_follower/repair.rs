@@ -127,16 +127,21 @@ impl LeaderFollower {
 
     /// What a read of one replica, or of several, is answered: the newest of what they hold.
     pub(super) fn answer_read(&self, newest: Option<Stored>, asked_leader: bool) -> Reply {
-        let absent = match newest {
-            Some(Stored { value: Some(value), version }) => {
-                return Reply::of(Outcome::Ok(Response::Found { value, version }));
-            }
-            Some(Stored { value: None, version }) => Response::Tombstone { version },
-            None => Response::Absent,
-        };
+        let found = Self::found_stored(newest);
+        if let Response::Found { .. } = found {
+            return Reply::of(Outcome::Ok(found));
+        }
         // Followers that find nothing say whom to ask: a write may not have reached them yet.
         let leader = self.named_leader().filter(|_| !asked_leader);
-        Reply { leader, ..Reply::of(Outcome::Ok(absent)) }
+        Reply { leader, ..Reply::of(Outcome::Ok(found)) }
+    }
+
+    pub(super) const fn found_stored(stored: Option<Stored>) -> Response {
+        match stored {
+            Some(Stored { value: Some(value), version }) => Response::Found { value, version },
+            Some(Stored { value: None, version }) => Response::Tombstone { version },
+            None => Response::Absent,
+        }
     }
 
     /// Takes what a read found newest, and acknowledges it to the coordinator once that is durable.

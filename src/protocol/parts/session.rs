@@ -61,6 +61,7 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::name_hash;
 use crate::id::ClientId;
 use crate::protocol::Session;
 
@@ -76,6 +77,8 @@ pub struct Sessions<A> {
     uses: u64,
     /// Whether a session was ever evicted.
     has_evicted: bool,
+    /// The hashes of all sessions, combined.
+    hash: u64,
 }
 
 /// What is known of a client.
@@ -87,6 +90,13 @@ struct Known<A> {
     answer: Option<A>,
     /// When the session was last used.
     used: u64,
+}
+
+impl<A> Known<A> {
+    /// Without the answer, which follows from the state of the store and the entry.
+    fn hash_of(&self, client: ClientId) -> u64 {
+        name_hash(&(client, self.sequence, self.answer.is_some(), self.used))
+    }
 }
 
 /// What an entry of the log is, before it is applied.
@@ -108,7 +118,7 @@ impl<A> Sessions<A> {
     #[must_use]
     pub const fn new(max: NonZeroU32) -> Self {
         let by_use = BTreeMap::new();
-        Self { max, by_client: BTreeMap::new(), by_use, uses: 0, has_evicted: false }
+        Self { max, by_client: BTreeMap::new(), by_use, uses: 0, has_evicted: false, hash: 0 }
     }
 
     /// An entry of this session is about to be applied. Ask once for each entry, in the order of
@@ -129,7 +139,9 @@ impl<A> Sessions<A> {
         }
         let known = self.by_client.get_mut(&client).expect("there is one now");
         self.by_use.remove(&known.used);
+        self.hash ^= known.hash_of(client);
         known.used = self.uses;
+        self.hash ^= known.hash_of(client);
         self.by_use.insert(known.used, client);
         if sequence > known.sequence {
             Attempt::New
@@ -146,20 +158,34 @@ impl<A> Sessions<A> {
     ///
     /// When [`Self::begin`] was not asked about it before.
     pub fn complete(&mut self, session: Session, answer: A) {
-        let known = self.by_client.get_mut(&session.client).expect("`begin` was asked before");
-        assert!(session.sequence > known.sequence, "only what is new is applied");
-        known.sequence = session.sequence;
-        known.answer = Some(answer);
+        let Session { client, sequence } = session;
+        let known = self.by_client.get_mut(&client).expect("`begin` was asked before");
+        assert!(sequence > known.sequence, "only what is new is applied");
+        self.hash ^= known.hash_of(client);
+        (known.sequence, known.answer) = (sequence, Some(answer));
+        self.hash ^= known.hash_of(client);
+    }
+
+    /// A running hash of all sessions, to be a part of the
+    /// [`StateHash`](crate::protocol::StateHash) that an
+    /// [`Applied`](crate::protocol::Observation::Applied) shows: a node that forgets a session is
+    /// found by it before a retry is applied twice.
+    #[must_use]
+    pub const fn running_hash(&self) -> u64 {
+        self.hash
     }
 
     /// Opens a session, in place of another where there is no room.
     fn open(&mut self, client: ClientId, sequence: u32) {
         if self.by_client.len() == self.max.get() as usize {
             let (_, evicted) = self.by_use.pop_first().expect("a session for each place");
-            self.by_client.remove(&evicted);
+            let known = self.by_client.remove(&evicted).expect("it is in both maps");
+            self.hash ^= known.hash_of(evicted);
             self.has_evicted = true;
         }
-        self.by_client.insert(client, Known { sequence, answer: None, used: self.uses });
+        let known = Known { sequence, answer: None, used: self.uses };
+        self.hash ^= known.hash_of(client);
+        self.by_client.insert(client, known);
     }
 }
 
@@ -259,6 +285,9 @@ mod tests {
                     prop_assert_eq!(&*other, &sessions);
                 }
                 prop_assert!(sessions.by_client.len() <= max as usize);
+                let all = sessions.by_client.iter();
+                let hashes = all.map(|(client, known)| known.hash_of(*client));
+                prop_assert_eq!(sessions.running_hash(), hashes.fold(0, |all, hash| all ^ hash));
             }
         }
 
@@ -291,6 +320,22 @@ mod tests {
         assert_eq!(take(&mut sessions, session(1, 3), 4), Fate::Outdated);
         assert_eq!(take(&mut sessions, session(1, 5), 5), Fate::Applied(5));
         assert_eq!(take(&mut sessions, session(1, 5), 6), Fate::Repeated(5));
+    }
+
+    /// Whoever lacks an entry, or has its sessions in another order of use, is told apart.
+    #[test]
+    fn other_sessions_have_another_hash() {
+        let after = |entries: &[(u32, u32)]| {
+            let mut sessions = Sessions::new(NonZeroU32::new(2).expect("not 0"));
+            for (at, (client, sequence)) in entries.iter().enumerate() {
+                take(&mut sessions, session(*client, *sequence), at);
+            }
+            sessions.running_hash()
+        };
+        let all: [&[(u32, u32)]; 5] =
+            [&[], &[(1, 1)], &[(1, 2)], &[(1, 1), (2, 1)], &[(2, 1), (1, 1)]];
+        let hashes: BTreeSet<u64> = all.into_iter().map(after).collect();
+        assert_eq!(hashes.len(), all.len());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::history::{Failure, Process, Status};
 use crate::id::{ClientId, NodeId, OpId};
+use crate::operation::Operation;
 use crate::protocol::{Outcome, Protocol, Reply, RequestId, Response, Session};
 use crate::rng::{Cause, Purpose};
 use crate::time::Time;
@@ -9,7 +10,7 @@ use crate::time::Time;
 use super::super::event::{Queue, What};
 use super::super::network::ClientWay;
 use super::super::notes::transmissions::End;
-use super::{ClientStep, Current, Invocation, RetryLimits};
+use super::{Client, ClientStep, Current, Invocation, RetryLimits};
 
 impl Current {
     /// The request of the attempt under way.
@@ -35,7 +36,7 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
         let Invocation { id, operation, fixed, scripted, due_at } = invocation;
         let process = Process { client, incarnation: state.incarnation };
         let op = self.kernel.history.invoke(self.kernel.now, due_at, process, operation);
-        let operation = operation.written_by(op);
+        let operation = self.kernel.history.mark(op, operation);
         let names = self.names;
         self.kernel.trace(names.client(client), ". ask", || operation.describe(names));
         self.clients.busy += 1;
@@ -132,6 +133,12 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
                 let status = current.status();
                 self.complete(client, status, Some((node, reply)), Some(failure));
             }
+            Outcome::Mismatch(_) => {
+                // If an earlier attempt was done, it may be what this one found.
+                let status = current.status();
+                let failure = Some(Failure::Mismatch);
+                self.complete(client, status, Some((node, reply)), failure);
+            }
             Outcome::Refused(failure) => {
                 let (fixed, status) = (current.fixed, current.status());
                 if let Some(leader) = reply.leader {
@@ -219,8 +226,12 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
         let may_write = self.clients.may_write && current.scripted.is_none();
         self.clients.writing -= usize::from(current.operation.is_write() || may_write);
         state.incarnation += u32::from(status == Status::Info);
+        let may_compare = self.clients.may_compare;
+        if let (true, Some((_, reply))) = (may_compare, &answer) {
+            state.sees(current.operation, &reply.outcome);
+        }
         let history = &mut self.kernel.history;
-        let (mut contents, mut elements) = (None, None);
+        let (mut contents, mut elements, mut mismatch) = (None, None, None);
         if let Some((_, Reply { outcome: Outcome::Ok(Response::Written { version, .. }), .. })) =
             &answer
         {
@@ -235,20 +246,18 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
             (entry.acknowledgements, entry.followers) = reply.acknowledgements.unwrap_or((0, 0));
             match reply.outcome {
                 Outcome::Ok(Response::Written { existed, .. }) => entry.existed = existed,
-                Outcome::Ok(Response::Found { value, version }) => {
-                    entry.value = Some(value);
-                    entry.version = Some(version);
-                }
-                Outcome::Ok(Response::Tombstone { version }) => entry.version = Some(version),
                 Outcome::Ok(Response::Contents(items)) => contents = Some(items),
-                Outcome::Ok(Response::List(list)) => {
-                    entry.value = Some(list.value);
-                    entry.version = Some(list.version);
-                    elements = Some(list.elements);
+                Outcome::Ok(
+                    found @ (Response::Found { .. }
+                    | Response::Tombstone { .. }
+                    | Response::List(_)
+                    | Response::Absent),
+                ) => {
+                    (entry.value, entry.version) = found.found();
+                    elements = found.into_elements();
                 }
-                Outcome::Ok(Response::Absent | Response::Cleared)
-                | Outcome::Refused(_)
-                | Outcome::Unknown(_) => {}
+                Outcome::Mismatch(found) => mismatch = Some(found),
+                Outcome::Ok(Response::Cleared) | Outcome::Refused(_) | Outcome::Unknown(_) => {}
             }
         });
         if let Some(items) = contents {
@@ -257,5 +266,38 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
         if let Some(elements) = elements {
             history.set_elements(current.op, elements);
         }
+        if let Some(found) = mismatch.filter(|_| status == Status::Fail) {
+            let (value, version) = found.found();
+            history.mismatched(current.op, value, version, found.into_elements());
+        }
+    }
+}
+
+impl Client {
+    /// What an answer shows it of a key, or of all.
+    fn sees(&mut self, operation: Operation, outcome: &Outcome) {
+        let Some(key) = operation.key() else {
+            if let Outcome::Ok(Response::Contents(items)) = outcome {
+                self.seen.extend(items.iter().filter_map(|item| Some((item.key, item.value?))));
+            }
+            return;
+        };
+        let held = match (operation, outcome) {
+            (Operation::Get { .. }, Outcome::Ok(found)) => found.found().0,
+            (Operation::Cas { .. }, Outcome::Mismatch(found)) => found.found().0,
+            (
+                Operation::Put { value, .. }
+                | Operation::Append { value, .. }
+                | Operation::Cas { to: value, .. },
+                Outcome::Ok(_),
+            ) => Some(value),
+            (Operation::Delete { .. }, Outcome::Ok(_)) => None,
+            (_, Outcome::Ok(_) | Outcome::Refused(_) | Outcome::Unknown(_)) => return,
+            (_, Outcome::Mismatch(_)) => unreachable!("only a compare-and-set compares"),
+        };
+        match held {
+            Some(value) => self.seen.insert(key, value.unmarked()),
+            None => self.seen.remove(&key),
+        };
     }
 }

@@ -43,7 +43,8 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
         let generator = self.clients.workload.as_ref().expect("the workload generates it");
         let id = operation_id(source, index);
         let (draws, nodes) = (&self.kernel.draws, self.clients.nodes);
-        let operation = generator.operation(id, Value::made(source, index), draws);
+        let seen = &self.clients.list[client.0 as usize].seen;
+        let operation = generator.operation(id, Value::made(source, index), draws, seen);
         let is_write = operation.is_write();
         let fixed =
             if is_write { None } else { generator.replica(client, id, nodes, draws, self.network) };

@@ -1,7 +1,7 @@
 //! The generated workload: what each operation does, on which node and when, from keyed draws.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use crate::config::{Config, Pace, ReadFrom, Skew, Workload};
 use crate::id::{ClientId, KeyId, NodeId, Value};
@@ -84,10 +84,16 @@ impl Generator {
         Some(due_at)
     }
 
-    /// Draws what an operation asks.
-    pub(super) fn operation(&self, id: CausalId, value: Value, draws: &Draws) -> Operation {
+    /// Draws what an operation asks of a client that last saw this of each key.
+    pub(super) fn operation(
+        &self,
+        id: CausalId,
+        value: Value,
+        draws: &Draws,
+        seen: &BTreeMap<KeyId, Value>,
+    ) -> Operation {
         let mix = self.settings.mix;
-        let weights = [mix.put, mix.get, mix.delete, mix.list, mix.read_all, mix.append];
+        let weights = [mix.put, mix.get, mix.delete, mix.list, mix.read_all, mix.append, mix.cas];
         let total: u64 = weights.iter().map(|weight| u64::from(*weight)).sum();
         let mut at = draws.below(Purpose::Mix, id, 0, total);
         let chosen = weights.iter().position(|weight| {
@@ -104,6 +110,7 @@ impl Generator {
             Some(3) => Operation::List,
             Some(4) => Operation::ReadAll,
             Some(5) => Operation::Append { key, value, quorum: None },
+            Some(6) => Operation::Cas { key, from: seen.get(&key).copied(), to: value },
             _ => Operation::Put { key, value, quorum: None },
         }
     }

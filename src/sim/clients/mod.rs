@@ -10,10 +10,10 @@
 //! `generator` (what a workload draws), `attempt` (from the first request to the completion).
 
 use std::cmp::Reverse;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::config::{Config, Pace, RetryPolicy, Workload};
-use crate::id::{ClientId, NodeId, OpId};
+use crate::id::{ClientId, KeyId, NodeId, OpId, Value};
 use crate::metrics::Unserved;
 use crate::names::Names;
 use crate::operation::Operation;
@@ -49,6 +49,8 @@ pub(super) struct Clients {
     turns_to_come: usize,
     /// Whether the workload may write.
     may_write: bool,
+    /// Whether the workload may compare and set.
+    may_compare: bool,
     /// Whether the fault phase is over, and the workload invokes nothing more.
     stopped: bool,
     /// When the fault phase ends.
@@ -71,6 +73,9 @@ struct Client {
     alarm_at: Option<Time>,
     /// Its scripted operations still to come, by place in the script.
     script: VecDeque<usize>,
+    /// The value that it last saw each key hold; none where it saw none, or that it was absent.
+    /// Empty where no workload compares and sets.
+    seen: BTreeMap<KeyId, Value>,
 }
 
 /// An operation under way.
@@ -136,6 +141,7 @@ impl Clients {
             current: None,
             alarm_at: None,
             script: VecDeque::new(),
+            seen: BTreeMap::new(),
         };
         let mut list: Vec<Client> = names.clients.iter().map(|_| client()).collect();
         let mut order: Vec<usize> = (0..config.script.len()).collect();
@@ -143,8 +149,8 @@ impl Clients {
         for place in order {
             list[config.script[place].client.0 as usize].script.push_back(place);
         }
-        let changed = config.changes.iter().filter_map(|change| change.workload.as_ref());
-        let mut workloads = config.workload.iter().chain(changed);
+        let changed = || config.changes.iter().filter_map(|change| change.workload.as_ref());
+        let workloads = || config.workload.iter().chain(changed());
         Self {
             list,
             workload: config.workload.as_ref().map(Generator::new),
@@ -153,7 +159,8 @@ impl Clients {
             writing: 0,
             writes_to_come: config.script.iter().filter(|one| one.operation.is_write()).count(),
             turns_to_come: 0,
-            may_write: workloads.any(|workload| workload.mix.has_writes()),
+            may_write: workloads().any(|workload| workload.mix.has_writes()),
+            may_compare: workloads().any(|workload| workload.mix.cas > 0),
             stopped: false,
             end: Time::ZERO + config.duration,
             nodes: config.cluster.nodes,

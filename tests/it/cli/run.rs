@@ -134,7 +134,13 @@ fn the_document_has_its_fixed_keys() {
     assert_eq!(of("invoked"), of("ok") + of("fail") + of("info"));
     let put = &run["latency_ns"]["put"];
     assert_eq!(keys(put), ["count", "mean", "p50", "p95", "p99", "p999", "max"]);
-    assert_eq!(keys(&run["network"]), ["sent", "delivered", "lost", "duplicated", "blocked"]);
+    assert_eq!(
+        keys(&run["network"]),
+        ["sent", "delivered", "lost", "duplicated", "blocked", "by_kind"]
+    );
+    let kinds = &run["network"]["by_kind"];
+    assert_eq!(keys(kinds), ["replicate", "ack"], "no other kind is sent");
+    assert_eq!(keys(&kinds["ack"]), ["sent", "delivered"]);
     for (name, check) in run["checks"].as_object().unwrap() {
         let verdict = check["verdict"].as_str().unwrap();
         let verdicts = ["valid", "allowed", "violation", "unknown", "unchecked"];

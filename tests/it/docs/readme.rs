@@ -499,7 +499,8 @@ fn with_promises(text: &str) -> String {
 /// The paths of all keys of a document; an array's items share a path, and what is named by the run
 /// is `*`.
 fn paths(value: &Value, path: &str, into: &mut BTreeSet<String>) {
-    const NAMED: [&str; 4] = ["latency_ns", "checks", "operations.errors", "checks.*.figures"];
+    const NAMED: [&str; 5] =
+        ["latency_ns", "checks", "operations.errors", "checks.*.figures", "network.by_kind"];
     let is_tables = |items: &Vec<Value>| items.iter().any(Value::is_object);
     match value {
         Value::Object(keys) => {
@@ -551,6 +552,10 @@ read-all = { from = "n1" }
 at = "1500ms"
 client = "user"
 clear = {}
+[[operation]]
+at = "1600ms"
+client = "user"
+cas = { key = "k", from = "never", to = "put" }
 [[fault]]
 at = "2s"
 for = "2s"

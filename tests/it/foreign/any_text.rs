@@ -1,6 +1,7 @@
 //! Whatever is read, nothing panics, and it does not matter in which pieces the text comes.
 
 use std::env;
+use std::io::Read as _;
 
 use splitbrain::foreign::{self, HistoryFormat, Mistake, NilMeans, ReadAs, Recorded};
 use splitbrain::id::OpId;
@@ -161,22 +162,18 @@ fn depth_and_length_have_limits() {
     let deep = r#"{"event":"invoke","process":"c1","f":"get","key":"k","value":"#.to_owned();
     let mistake = read(&(deep + &"[".repeat(200_000))).expect_err("it is deep");
     assert!(mistake.to_string().contains("cannot be read"), "{mistake}");
-    let endless = Endless(0);
-    let mistake = foreign::read("history", endless, &ReadAs::default()).expect_err("it is long");
-    assert!(mistake.to_string().contains("an event is longer than 64 MB"), "{mistake}");
-}
-
-/// A string that is never closed.
-struct Endless(usize);
-
-impl std::io::Read for Endless {
-    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        let head = b"[{:process 0, :type :invoke, :f :write, :value \"";
-        into.fill(b'a');
-        if self.0 == 0 {
-            into[..head.len()].copy_from_slice(head);
-        }
-        self.0 += into.len();
-        Ok(into.len())
+    for (head, part) in [
+        // A string that is never closed.
+        (
+            &b"[{:process 0, :type :invoke, :f :write, :value \""[..],
+            "an event is longer than 64 MB",
+        ),
+        // Behind a byte that is none of a character nothing is read.
+        (b"[0 :invoke :write 1] \xff", "the text is not UTF-8"),
+    ] {
+        let endless = head.chain(std::io::repeat(b'a'));
+        let mistake =
+            foreign::read("history", endless, &ReadAs::default()).expect_err("it is long");
+        assert!(mistake.to_string().contains(part), "{mistake}");
     }
 }

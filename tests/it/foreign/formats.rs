@@ -1,10 +1,12 @@
 //! What each format means: small histories, and whether they are linearizable.
 
-use splitbrain::foreign::{HistoryFormat, NilMeans, ReadAs};
+use splitbrain::foreign::{NilMeans, ReadAs};
 use splitbrain::id::{KeyId, OpId};
-use splitbrain::linearizability::{Content, Expects, Model, Operation, Others, Step, Update};
+use splitbrain::linearizability::{
+    BUDGET, Content, Expects, Judgement, Model, Operation, Others, Step, Update, check,
+};
 
-use super::{Drip, read, read_as, verdict};
+use super::{Drip, jsonl, read, read_as, verdict};
 
 /// Histories by what they show, with the verdict.
 const HISTORIES: &[(&str, &str, &str)] = &[
@@ -25,6 +27,11 @@ const HISTORIES: &[(&str, &str, &str)] = &[
         "valid",
         "[0 :invoke :write 1] [0 :ok :write 1] [0 :invoke :write 2] [1 :invoke :read nil]
          [1 :ok :read 1] [0 :ok :write 2]",
+    ),
+    (
+        "a compare-and-set that comes first is on one register, from 1 to 2",
+        "invalid",
+        "[0 :invoke :cas [1 2]] [0 :ok :cas [1 2]]",
     ),
     (
         "a write that failed is never read",
@@ -104,6 +111,23 @@ const HISTORIES: &[(&str, &str, &str)] = &[
          [0 :invoke :list] [0 :ok :list #{}] [0 :invoke :get [a nil]] [0 :ok :get [a nil]]",
     ),
     (
+        "a clear that failed removed nothing",
+        "invalid",
+        "[0 :invoke :put [a 1]] [0 :ok :put [a 1]] [0 :invoke :clear] [0 :fail :clear]
+         [0 :invoke :list] [0 :ok :list []]",
+    ),
+    (
+        "one whose outcome is unknown may have",
+        "valid",
+        "[0 :invoke :put [a 1]] [0 :ok :put [a 1]] [0 :invoke :clear] [0 :info :clear]
+         [1 :invoke :list] [1 :ok :list []]",
+    ),
+    (
+        "a list that shows nil shows nothing",
+        "invalid",
+        "[0 :invoke :put [a 1]] [0 :ok :put [a 1]] [0 :invoke :list] [0 :ok :list nil]",
+    ),
+    (
         "also where the key stands apart",
         "invalid",
         "({:process 0, :type :invoke, :f :write, :key :x, :value 1}
@@ -144,7 +168,26 @@ const HISTORIES: &[(&str, &str, &str)] = &[
         "[0 :invoke :write {:a 1, :b #{2 3}}] [0 :ok :write nil]
          [0 :invoke :read nil] [0 :ok :read {:b #{3, 2} :a +1N}]
          [0 :invoke :write \"a\\u0041\"] [0 :ok :write \"aA\"] [0 :invoke :read]
-         [0 :ok :read \"aA\"]",
+         [0 :ok :read \"aA\"] [0 :invoke :write 1N] [0 :ok :write 1N] [0 :invoke :read]
+         [0 :ok :read 1] [0 :invoke :write [[1 #_ one 2]]] [0 :ok :write nil] [0 :invoke :read]
+         [0 :ok :read [[1 2]]]",
+    ),
+    (
+        "each escape is a character",
+        "valid",
+        r#"[0 :invoke :write "\b\f\n\r\t\"\\"] [0 :ok :write nil] [0 :invoke :read]
+           [0 :ok :read "\u0008\u000c\u000a\u000d\u0009\u0022\u005c"]"#,
+    ),
+    (
+        "a quote in a string does not end it",
+        "invalid",
+        r#"[0 :invoke :write ["a\" \"b"]] [0 :ok :write nil] [0 :invoke :read]
+           [0 :ok :read ["a" "b"]]"#,
+    ),
+    (
+        "a key of a map is no value of it",
+        "invalid",
+        "[0 :invoke :write {1 2}] [0 :ok :write nil] [0 :invoke :read] [0 :ok :read {2 1}]",
     ),
     (
         "a lock is held by one at a time",
@@ -162,6 +205,7 @@ const HISTORIES: &[(&str, &str, &str)] = &[
         "valid",
         "[{:process :nemesis, :type :info, :f :start, :value {\"n1\" #{\"n2\"}}}
           {:process :nemesis, :type :info, :f :start, :value :cut}
+          {:process nemesis, :type :info, :f :stop} [\"nemesis\" :info :stop]
           {:process 0 :type :invoke :f :read}]",
     ),
     (
@@ -211,15 +255,6 @@ fn each_history_has_its_verdict() {
     }
 }
 
-/// Lines of `history.jsonl`: process, event, function, key and value.
-fn jsonl(events: &[(&str, &str, &str, &str, &str)]) -> String {
-    let line = |(process, event, f, key, value): &(&str, &str, &str, &str, &str)| {
-        format!(r#"{{"time_ns":1,"event":"{event}","process":"{process}","op":null,"f":"{f}","#)
-            + &format!("\"key\":{key},\"value\":{value},\"version\":null,\"over\":[null]}}\n")
-    };
-    events.iter().map(line).collect()
-}
-
 #[test]
 fn our_own_functions_on_the_whole_store() {
     let put = |value, key| [("c1", "invoke", "put", key, value), ("c1", "ok", "put", key, value)];
@@ -229,6 +264,18 @@ fn our_own_functions_on_the_whole_store() {
         ("invalid", [put(r#""1""#, r#""a""#), all("list", "[]")].concat()),
         ("invalid", [put(r#""1""#, r#""a""#), all("list", r#"["b","a"]"#)].concat()),
         ("valid", [put(r#""1""#, r#""a""#), all("read-all", r#"{"a":"1"}"#)].concat()),
+        // A key beside it does not matter.
+        (
+            "valid",
+            [
+                put(r#""1""#, r#""a""#),
+                [
+                    ("c1", "invoke", "list", "null", "null"),
+                    ("c1", "ok", "list", r#""b""#, r#"["a"]"#),
+                ],
+            ]
+            .concat(),
+        ),
         ("invalid", [put(r#""1""#, r#""a""#), all("read-all", r#"{"a":"2"}"#)].concat()),
         ("valid", [put(r#""1""#, r#""a""#), all("clear", "null"), all("read-all", "{}")].concat()),
         (
@@ -238,6 +285,54 @@ fn our_own_functions_on_the_whole_store() {
     ] {
         let text = jsonl(&events);
         assert_eq!(verdict(&text, &ReadAs::default()), expected, "{text}");
+    }
+}
+
+/// What a compare-and-set found that it did not expect is a read.
+#[test]
+fn our_own_compare_and_sets_are_read_with_what_they_found() {
+    let line = |event: &str, rest: &str| {
+        format!(r#"{{"event":"{event}","process":"c1","f":"cas","key":"k",{rest}}}"#)
+    };
+    let ok = |pair: &str| {
+        let value = format!(r#""value":{pair}"#);
+        format!("{}\n{}\n", line("invoke", &value), line("ok", &value))
+    };
+    let refused = |pair: &str, found: &str| {
+        let value = format!(r#""value":{pair}"#);
+        let more = format!(r#"{value},"error":"mismatch"{found}"#);
+        format!("{}\n{}\n", line("invoke", &value), line("fail", &more))
+    };
+    let first = ok(r#"[null,"1"]"#);
+    let found = |value: &str| format!(r#","found":{{"value":{value},"version":null}}"#);
+    for (expected, then) in [
+        ("valid", ok(r#"["1","2"]"#)),
+        ("invalid", ok(r#"["3","2"]"#)),
+        ("invalid", ok(r#"[null,"2"]"#)),
+        ("valid", refused(r#"["2","3"]"#, &found(r#""1""#))),
+        ("valid", refused(r#"["2","3"]"#, "")),
+        ("invalid", refused(r#"["1","3"]"#, "")),
+        ("invalid", refused(r#"["2","3"]"#, &found(r#""4""#))),
+        ("invalid", refused(r#"["2","3"]"#, &found("null"))),
+    ] {
+        let text = format!("{first}{then}");
+        assert_eq!(verdict(&text, &ReadAs::default()), expected, "{text}");
+    }
+    // The same in EDN.
+    let edn = |then: &str| {
+        let first = r#":process 0, :f :cas, :key "k", :value ["k" [nil "1"]]"#;
+        let second = r#":process 0, :f :cas, :key "k", :value ["k" ["2" "3"]]"#;
+        format!(
+            "{{:type :invoke, {first}}}\n{{:type :ok, {first}}}\n{{:type :invoke, {second}}}\n\
+             {{:type :fail, {second}, :error :mismatch{then}}}\n"
+        )
+    };
+    for (expected, found) in
+        [("valid", r#", :found "1""#), ("invalid", r#", :found "4""#), ("invalid", ", :found nil")]
+    {
+        let text = edn(found);
+        let how = ReadAs { model: Some(Model::Kv), ..ReadAs::default() };
+        assert_eq!(verdict(&text, &how), expected, "{text}");
     }
 }
 
@@ -292,6 +387,17 @@ fn what_is_there_at_the_start_can_be_said() {
     let lock = "[0 :invoke :release] [0 :ok :release] [0 :invoke :acquire] [0 :ok :acquire]";
     assert_eq!(verdict(lock, &with("nil", NilMeans::Unknown)), "invalid");
     assert_eq!(verdict(lock, &with("held", NilMeans::Unknown)), "valid");
+    // A key that does not exist is nil, whatever the others hold at the start.
+    let get = "[0 :invoke :get [k nil]] [0 :ok :get [k nil]]";
+    assert_eq!(verdict(get, &with("0", NilMeans::Initial)), "invalid");
+    let deleted = "[0 :invoke :delete [k nil]] [0 :ok :delete [k nil]] ".to_owned() + get;
+    assert_eq!(verdict(&deleted, &with("0", NilMeans::Initial)), "valid");
+    for f in ["list", "read-all"] {
+        let nil =
+            format!("[0 :invoke :put [k 1]] [0 :ok :put [k 1]] [0 :invoke :{f}] [0 :ok :{f}]");
+        assert_eq!(verdict(&nil, &with("nil", NilMeans::Initial)), "invalid", "{nil}");
+        assert_eq!(verdict(&nil, &with("nil", NilMeans::Unknown)), "valid", "{nil}");
+    }
     let get = |text: &str| {
         format!(
             "{{:process 0, :type :invoke, :f :append, :key \"k\", :value \"b\"}}
@@ -303,6 +409,97 @@ fn what_is_there_at_the_start_can_be_said() {
     assert_eq!(verdict(&get("ab"), &with("a", NilMeans::Unknown)), "valid");
     assert_eq!(verdict(&get("bab"), &with("ba", NilMeans::Unknown)), "valid");
     assert_eq!(verdict(&get("b"), &with("a", NilMeans::Unknown)), "invalid");
+    // On one key a text begins with another, on the other none does: both hold the same at first.
+    let two = [("get", "y", "in"), ("get", "x", "in"), ("put", "x", "a"), ("put", "x", "ab")];
+    assert_eq!(verdict(&texts(&two), &with("in", NilMeans::Unknown)), "valid");
+    assert_eq!(verdict(&texts(&two), &with("i", NilMeans::Unknown)), "invalid");
+}
+
+/// Operations on texts, one after another: function, key, and what is put or found.
+fn texts(operations: &[(&str, &str, &str)]) -> String {
+    let operation = |(f, key, text): &(&str, &str, &str)| {
+        let asks = if *f == "get" { "nil".to_owned() } else { format!("\"{text}\"") };
+        let head =
+            |happened: &str| format!("{{:process 0, :type {happened}, :f :{f}, :key \"{key}\"");
+        format!("{}, :value {asks}}}\n", head(":invoke"))
+            + &format!("{}, :value \"{text}\"}}\n", head(":ok"))
+    };
+    operations.iter().map(operation).collect()
+}
+
+#[test]
+fn a_text_that_nobody_wrote_does_not_spoil_the_next() {
+    let get =
+        |process: u32, rest: &str| format!("{{:process {process}, :f :get, :key \"k\", {rest}}}\n");
+    let text = texts(&[("put", "k", "ab")])
+        + &get(1, ":type :invoke")
+        + &get(2, ":type :invoke")
+        + &get(2, ":type :ok, :value \"ab\"")
+        + &get(1, ":type :ok, :value \"a\"");
+    let recorded = read(&text).expect("read");
+    let Judgement::Contradictory(contradiction) = check(&recorded.operations, BUDGET) else {
+        panic!("nobody wrote it: {text}");
+    };
+    let named: Vec<String> = contradiction.operations.iter().map(|op| recorded.name(*op)).collect();
+    assert_eq!(named, ["process 1's get of k = a"]);
+}
+
+/// Of appends under way at once every order is possible. What reads show leaves one, so there is
+/// nothing to be searched.
+#[test]
+fn a_read_shows_in_which_order_elements_and_texts_were_appended() {
+    let elements = 0..20;
+    let appends = |happened: &str, quote: &str| -> String {
+        let append = |i| {
+            let key = format!(":key {quote}k{quote}, :value {quote}<{i}>{quote}");
+            format!("{{:process {i}, :type :{happened}, :f :append, {key}}}\n")
+        };
+        elements.clone().map(append).collect()
+    };
+    let shown = |between: &str| -> String {
+        let elements: Vec<String> = elements.clone().rev().map(|i| format!("<{i}>")).collect();
+        elements.join(between)
+    };
+    for (quote, shown) in [("", format!("[{}]", shown(" "))), ("\"", format!("\"{}\"", shown("")))]
+    {
+        let get = |rest: &str| format!("{{:process 0, :f :get, :key {quote}k{quote}, {rest}}}\n");
+        let text = appends("invoke", quote)
+            + &appends("ok", quote)
+            + &get(":type :invoke")
+            + &get(&format!(":type :ok, :value {shown}"));
+        let recorded = read(&text).expect("read");
+        assert_eq!(check(&recorded.operations, 1_000), Judgement::Linearizable, "{text}");
+    }
+}
+
+/// What an operation is called in a verdict.
+#[test]
+fn an_operation_is_called_by_what_it_wrote_or_found() {
+    let letters = |count: usize| "abcdefghij".repeat(count / 10 + 1)[..count].to_owned();
+    let write = |value: &str| format!("[0 :invoke :write {value}]");
+    for (text, call) in [
+        // What a read brings along it has not found.
+        ("[0 :invoke :read 7]", "read"),
+        ("[0 :invoke :read 7] [0 :info :read 7]", "read"),
+        ("[0 :invoke :read 7] [0 :fail :read 7]", "read"),
+        ("[0 :invoke :read 7] [0 :ok :read nil]", "read nil"),
+        ("[0 :invoke :read 7] [0 :ok :read 8]", "read 8"),
+        ("[0 :invoke :write 7] [0 :info :write :timeout]", "write 7"),
+        ("[0 :invoke :write 7] [0 :ok :write nil]", "write 7"),
+        ("[0 :invoke :cas [7 nil]] [0 :ok :cas nil]", "cas from 7 to nil"),
+        // These have nothing to bring along.
+        ("[0 :invoke :acquire nil] [0 :ok :acquire nil]", "acquire"),
+        ("[0 :invoke :delete [k nil]] [0 :ok :delete [k nil]]", "delete k"),
+        (&texts(&[("delete", "k", "v")]), "delete k"),
+        ("[0 :invoke :list nil]", "list"),
+        (&jsonl(&[("c1", "invoke", "list", "null", "null")]), "list"),
+        // Of a long one the end is shown.
+        (&write(&letters(40)), &format!("write {}", letters(40))),
+        (&write(&letters(41)), &format!("write ...{}", &letters(41)[1..])),
+    ] {
+        let recorded = read(text).unwrap_or_else(|mistake| panic!("{mistake}"));
+        assert_eq!(recorded.call(OpId(0)), call, "{text}");
+    }
 }
 
 #[test]
@@ -354,48 +551,6 @@ fn operations_keep_places_steps_and_what_they_did_with_other_keys() {
         "line 6 at 0.000000001 s, unknown in line 7 at 0.000000001 s"
     );
     assert_eq!(recorded.call(OpId(0)), "put a = 1");
-}
-
-#[test]
-fn the_format_is_found_out() {
-    let map = |rest: &str| format!("{{:process 0, :type :invoke, {rest}}}");
-    let nemesis = "{:process :nemesis, :type :info, :f :start, :value \"n1\"} ";
-    let texts = [
-        (HistoryFormat::Porcupine, map(r#":f :get, :key "x", :value nil"#)),
-        (HistoryFormat::Porcupine, map(r#":f :delete, :key"x""#)),
-        (HistoryFormat::Porcupine, map(r#":time 5, :f :put, :key "x", :value "y""#)),
-        (HistoryFormat::Porcupine, format!("[{}]", map(r#":f :append, :key "x" :value"y""#))),
-        (HistoryFormat::Porcupine, nemesis.to_owned() + &map(r#":f :get, :key "x""#)),
-        (HistoryFormat::Porcupine, format!("; :key\n#op {}", map(r#":f :get, :key "x""#))),
-        (HistoryFormat::Edn, map(r#":f :put, :key "x", :value 1"#)),
-        (
-            HistoryFormat::Edn,
-            map(r#":f :get, :key "x""#) + r#"{:process 1 :type :invoke :f :put :key "x" :value 1}"#,
-        ),
-        (
-            HistoryFormat::Edn,
-            map(r#":f :get, :key "x""#) + r#"{:process 0 :type :ok :f :get :key "x" :value nil}"#,
-        ),
-        (HistoryFormat::Edn, map(r#":f :put, :key :x, :value "y""#)),
-        (HistoryFormat::Edn, map(r#":f :write, :key "x", :value "y""#)),
-        (HistoryFormat::Edn, nemesis.to_owned() + &map(r#":f :write, :value "a :key \"b""#)),
-        (HistoryFormat::Edn, "[0 :invoke :write \"jepsen.util\"]".to_owned()),
-        (HistoryFormat::Edn, "([0 :invoke :write 1])".to_owned()),
-        (HistoryFormat::Edn, ":nemesis :info :start nil\n0 :invoke :write 1".to_owned()),
-        (HistoryFormat::LogLine, "jepsen.util: 0 :invoke :write 1".to_owned()),
-        (
-            HistoryFormat::LogLine,
-            "[2017-03-01 12:00:01,5] INFO jepsen.util - 0\t:invoke\t:write\t1\n".to_owned(),
-        ),
-        (HistoryFormat::LogLine, "[[main]] jepsen.util - 0 :invoke :write 1\n".to_owned()),
-        (HistoryFormat::LogLine, "# the log\njepsen.util - 0 :invoke :write 1\n".to_owned()),
-        (HistoryFormat::LogLine, "12 :x\njepsen.util - 0 :invoke :write 1\n".to_owned()),
-        (HistoryFormat::Jsonl, jsonl(&[("c1", "invoke", "list", "null", "null")])),
-    ];
-    for (format, text) in texts {
-        let recorded = read(&text).unwrap_or_else(|mistake| panic!("{mistake}"));
-        assert_eq!(recorded.format, format, "{text}");
-    }
 }
 
 #[test]

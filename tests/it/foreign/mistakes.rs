@@ -111,6 +111,12 @@ const SHOWN: &[(&str, &str)] = &[
  = help: expected operations of clients; there is an event of the nemesis",
     ),
     (
+        "jepsen.util - :nemesis :info :start nil\njepsen.util - :nemesis :info :stop nil",
+        "error: history: no client invokes anything in this history
+ |
+ = help: expected operations of clients; there are 2 events of the nemesis",
+    ),
+    (
         "{:process :nemesis, :type :invoke, :f :start}",
         "error: the nemesis is no client: it neither invokes nor completes
  --> history:1:27
@@ -210,82 +216,80 @@ fn each_mistake_is_shown_with_its_place_and_what_was_expected() {
     }
 }
 
+/// Texts, the place of the mistake in each, and a part of what is said.
+const SMALLER: &[(&str, (usize, usize), &str)] = &[
+    ("{:type :invoke, :f :read}", (1, 1), "has no `:process`"),
+    ("{:process 0, :f :read}", (1, 1), "has no `:type`"),
+    ("{:process 0, :type :invoke}", (1, 1), "has no `:f`"),
+    ("{:process 0, :type}", (1, 19), "expected a value"),
+    ("{:process a, :type :invoke, :f :read}", (1, 11), "expected a number or `:nemesis`"),
+    ("[0 :invoke :read nil] foo", (1, 23), "this is no operation"),
+    ("[[[0 :invoke :read nil] :ok :read]]", (1, 3), "expected a number or `:nemesis`"),
+    ("[[]]", (1, 3), "`]` comes too early"),
+    ("[[0 :invoke :read nil])", (1, 23), "expected `]`, for the list of line 1"),
+    ("[0 :invoke :read nil] [0 :ok :write 1]", (1, 30), "another function than line 1"),
+    ("[0 :invoke :read [1 nil]] [0 :ok :read [2 3]]", (1, 34), "another key than line 1"),
+    ("[0 :invoke :read [1 nil]] [0 :ok :read 3]", (1, 40), "expected `[key value]`"),
+    ("[0 :invoke :list] [0 :ok :list [a a]]", (1, 32), "expected each key once"),
+    ("[0 :invoke :read] {:process 1 :type :invoke :f :read :key 2}", (1, 48), "none, as before"),
+    ("{:process 1 :type :invoke :f :read :key 2} [0 :invoke :read]", (1, 55), "one, as before"),
+    ("[0 :invoke :write]", (1, 12), "expected a value"),
+    ("[0 :invoke :append [k nil]]", (1, 23), "expected an element"),
+    ("[0 :invoke :cas nil]", (1, 17), "expected `[from to]`"),
+    ("[0 :invoke :list] [0 :ok :list 5]", (1, 32), "expected a list of keys"),
+    ("[0 :invoke :read-all] [0 :ok :read-all 5]", (1, 40), "a map of keys and values"),
+    ("[0 :invoke :write \"abc", (1, 19), "this string is never closed"),
+    ("é [0 :invoke :write \"abc", (1, 1), "begins like no history"),
+    ("[\"é\" :invoke :write \"abc", (1, 1), "begins like no history"),
+    ("[0 :invoke :write \"é\"] [0 :x", (1, 24), "this bracket is never closed"),
+    (
+        "{:process 0, :type :invoke, :f :get, :key \"a\"} 7",
+        (1, 48),
+        "a value is missing behind this",
+    ),
+    ("{:process 0, :type :invoke, :f :put, :key \"a\"}", (1, 32), "this `:put` has no `:value`"),
+    (
+        "{:process 0, :type :invoke, :f :put, :key \"a\" :value \"\"}
+         {:process 1, :type :invoke, :f :put, :value \"\"}",
+        (2, 41),
+        "this `:put` has no `:key`",
+    ),
+    ("{\"event\":\"ok\",\"process\":\"c1\",\"f\":\"get\"}", (1, 35), "this `get` has no `key`"),
+    ("{\"event\":\"ok\",\"process\":\"c1\",\"f\":\"list\"}", (1, 35), "expected what was found"),
+    ("[0 :invoke :read nil] #", (1, 23), "expected a name behind this"),
+    ("[0 :invoke :read nil] #foo", (1, 23), "a value is missing behind this"),
+    ("[[0 :invoke :read nil] #foo]", (1, 28), "`]` comes too early"),
+    ("[0 :invoke :read nil] ##Inf", (1, 23), "this is no operation"),
+    ("[0 :invoke :read nil] #_", (1, 23), "a value is missing behind this"),
+    ("[0 :invoke :write {1}]", (1, 21), "`}` comes too early"),
+    ("[0 :invoke :write {:a #{1} :b}]", (1, 30), "`}` comes too early"),
+    ("{:process 0 :type :invoke :type :ok :f :read}", (1, 27), "has a key twice"),
+    ("{:process 0 :type :invoke :f :read :f :read}", (1, 36), "has a key twice"),
+    ("{:process 0 :type :invoke :f :read :time 1 :time 1}", (1, 44), "has a key twice"),
+    ("{:process 0 :type :invoke :f :read :version 1 :version 1}", (1, 47), "has a key twice"),
+    ("{:process 0 :type :invoke :f :read :value 1 :value 1}", (1, 45), "has a key twice"),
+    ("{:process 0 :type :invoke :f :read :key 1 :key 1}", (1, 43), "has a key twice"),
+    ("[0 :invoke :write 3 4 5]", (1, 21), "expected `]`"),
+    ("0 :invoke :write 3 4 5", (1, 20), "expected the end of the line"),
+    ("0 :invoke :write #_x\n0 :ok :write 1", (1, 11), "expected a value"),
+    ("0 :invoke :write #_\n1\n0 :ok :write 1", (1, 18), "a value is missing behind this"),
+    ("jepsen.util - 0 :invoke :write\n 3", (1, 25), "expected a value"),
+    ("jepsen.util - 0 :invoke\n :write 3", (1, 15), "a value is missing behind this"),
+    (
+        "{\"event\":\"invoke\",\"process\":\"c1\",\"f\":\"cas\",\"key\":\"k\"}",
+        (1, 39),
+        "expected an array of two: a string or null, and a string",
+    ),
+    ("{\"event\":\"o\",\"process\":\"c1\",\"f\":\"get\"}", (1, 11), "no type of an event"),
+];
+
 #[test]
 fn smaller_mistakes_say_what_is_wrong() {
-    for (text, place, part) in [
-        ("{:type :invoke, :f :read}", (1, 1), "has no `:process`"),
-        ("{:process 0, :f :read}", (1, 1), "has no `:type`"),
-        ("{:process 0, :type :invoke}", (1, 1), "has no `:f`"),
-        ("{:process 0, :type}", (1, 19), "expected a value"),
-        ("{:process a, :type :invoke, :f :read}", (1, 11), "expected a number or `:nemesis`"),
-        ("[0 :invoke :read nil] foo", (1, 23), "this is no operation"),
-        ("[[0 :invoke :read nil])", (1, 23), "expected `]`, for the list of line 1"),
-        ("[0 :invoke :read nil] [0 :ok :write 1]", (1, 30), "another function than line 1"),
-        ("[0 :invoke :read [1 nil]] [0 :ok :read [2 3]]", (1, 34), "another key than line 1"),
-        ("[0 :invoke :read [1 nil]] [0 :ok :read 3]", (1, 40), "expected `[key value]`"),
-        ("[0 :invoke :list] [0 :ok :list [a a]]", (1, 32), "expected each key once"),
-        (
-            "[0 :invoke :read] {:process 1 :type :invoke :f :read :key 2}",
-            (1, 48),
-            "none, as before",
-        ),
-        ("{:process 1 :type :invoke :f :read :key 2} [0 :invoke :read]", (1, 55), "one, as before"),
-        ("[0 :invoke :write]", (1, 12), "expected a value"),
-        ("[0 :invoke :append [k nil]]", (1, 23), "expected an element"),
-        ("[0 :invoke :cas nil]", (1, 17), "expected `[from to]`"),
-        ("[0 :invoke :list] [0 :ok :list 5]", (1, 32), "expected a list of keys"),
-        ("[0 :invoke :read-all] [0 :ok :read-all 5]", (1, 40), "a map of keys and values"),
-        ("[0 :invoke :write \"abc", (1, 19), "this string is never closed"),
-        ("é [0 :invoke :write \"abc", (1, 1), "begins like no history"),
-        ("[\"é\" :invoke :write \"abc", (1, 1), "begins like no history"),
-        ("[0 :invoke :write \"é\"] [0 :x", (1, 24), "this bracket is never closed"),
-        (
-            "{:process 0, :type :invoke, :f :get, :key \"a\"} 7",
-            (1, 48),
-            "a value is missing behind this",
-        ),
-        (
-            "{:process 0, :type :invoke, :f :put, :key \"a\"}",
-            (1, 32),
-            "this `:put` has no `:value`",
-        ),
-        (
-            "{:process 0, :type :invoke, :f :put, :key \"a\" :value \"\"}
-             {:process 1, :type :invoke, :f :put, :value \"\"}",
-            (2, 45),
-            "this `:put` has no `:key`",
-        ),
-        ("{\"event\":\"ok\",\"process\":\"c1\",\"f\":\"get\"}", (1, 35), "this `get` has no `key`"),
-        ("[0 :invoke :read nil] #", (1, 23), "expected a name behind this"),
-        ("[0 :invoke :read nil] #foo", (1, 23), "a value is missing behind this"),
-        ("[[0 :invoke :read nil] #foo]", (1, 28), "`]` comes too early"),
-        ("[0 :invoke :read nil] ##Inf", (1, 23), "this is no operation"),
-        ("[0 :invoke :read nil] #_", (1, 23), "a value is missing behind this"),
-        ("[0 :invoke :write {1}]", (1, 21), "`}` comes too early"),
-        ("[0 :invoke :write {:a #{1} :b}]", (1, 30), "`}` comes too early"),
-        ("{:process 0 :type :invoke :type :ok :f :read}", (1, 27), "has a key twice"),
-        ("{:process 0 :type :invoke :f :read :f :read}", (1, 36), "has a key twice"),
-        ("{:process 0 :type :invoke :f :read :time 1 :time 1}", (1, 44), "has a key twice"),
-        ("{:process 0 :type :invoke :f :read :version 1 :version 1}", (1, 47), "has a key twice"),
-        ("{:process 0 :type :invoke :f :read :value 1 :value 1}", (1, 45), "has a key twice"),
-        ("{:process 0 :type :invoke :f :read :key 1 :key 1}", (1, 43), "has a key twice"),
-        ("[0 :invoke :write 3 4 5]", (1, 21), "expected `]`"),
-        ("0 :invoke :write 3 4 5", (1, 20), "expected the end of the line"),
-        ("0 :invoke :write #_x\n0 :ok :write 1", (1, 11), "expected a value"),
-        ("0 :invoke :write #_\n1\n0 :ok :write 1", (1, 18), "a value is missing behind this"),
-        ("jepsen.util - 0 :invoke :write\n 3", (1, 25), "expected a value"),
-        ("jepsen.util - 0 :invoke\n :write 3", (1, 15), "a value is missing behind this"),
-        (
-            "{\"event\":\"invoke\",\"process\":\"c1\",\"f\":\"cas\",\"key\":\"k\"}",
-            (1, 39),
-            "`cas` is no function of this format",
-        ),
-        ("{\"event\":\"o\",\"process\":\"c1\",\"f\":\"get\"}", (1, 11), "no type of an event"),
-    ] {
+    for (text, place, part) in SMALLER {
         let mistake = read(text).expect_err(text);
         let shown = mistake.to_string();
         assert!(shown.contains(part), "{text}: {shown}");
-        assert!(mistake.place().is_none_or(|found| found == place), "{text}: {shown}");
+        assert!(mistake.place().is_none_or(|found| found == *place), "{text}: {shown}");
         assert_eq!(mistake.place().is_none(), shown.contains("begins like"), "{text}: {shown}");
     }
 }

@@ -2,6 +2,7 @@
 //! text makes a parser panic.
 
 mod any_text;
+mod detection;
 mod formats;
 mod generate;
 mod mistakes;
@@ -30,6 +31,15 @@ fn verdict(text: &str, how: &ReadAs) -> &'static str {
         Judgement::Contradictory(_) => "invalid",
         Judgement::Unknown => "unknown",
     }
+}
+
+/// Lines of `history.jsonl`: process, event, function, key and value.
+fn jsonl(events: &[(&str, &str, &str, &str, &str)]) -> String {
+    let line = |(process, event, f, key, value): &(&str, &str, &str, &str, &str)| {
+        format!(r#"{{"time_ns":1,"event":"{event}","process":"{process}","op":null,"f":"{f}","#)
+            + &format!("\"key\":{key},\"value\":{value},\"version\":null,\"over\":[null]}}\n")
+    };
+    events.iter().map(line).collect()
 }
 
 /// A text that comes in pieces of these sizes, over and over.

@@ -338,7 +338,7 @@ mix = { put = 1 }
         let result = read_with(text, sets).run(SEED, RunOptions::default());
         assert_eq!(result.history.entries().len(), 4_000);
         // A client's request and the answer are never lost.
-        (result.messages, (result.messages.sent - 8_000) as f64)
+        (result.messages.clone(), (result.messages.sent - 8_000) as f64)
     };
     let near = |found: u64, of: f64, share: f64, what: &str| {
         let (expected, deviation) = (of * share, (of * share * (1.0 - share)).sqrt());

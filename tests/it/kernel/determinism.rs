@@ -47,8 +47,9 @@ const WATCHED_HEAP: RunOptions = RunOptions { queue: QueueKind::Heap, ..WATCHED 
 /// Plays a run in every way there is, and holds the outcomes against each other.
 fn the_same_in_every_way(play: impl Fn(RunOptions) -> RunResult) -> RunResult {
     let first = play(PLAIN);
-    let known =
-        |result: &RunResult| (result.digest, result.events, result.ended_at, result.messages);
+    let known = |result: &RunResult| {
+        (result.digest, result.events, result.ended_at, result.messages.clone())
+    };
     for options in [PLAIN, HEAP, WATCHED] {
         let other = play(options);
         assert_eq!(known(&other), known(&first), "{options:?}");
@@ -280,7 +281,8 @@ fn any_run() -> impl Strategy<Value = (Config, Settings, u64)> {
                 if zipf {
                     load.skew = Skew::Zipf { exponent: 1.1 };
                 }
-                load.mix = Mix { put: 4, get: 3, delete: 1, list: 1, read_all: 1, append: 1 };
+                load.mix =
+                    Mix { put: 4, get: 3, delete: 1, list: 1, read_all: 1, append: 1, cas: 1 };
                 load.read_from = [
                     ReadFrom::Leader,
                     ReadFrom::Node(NodeId(node)),
@@ -409,7 +411,8 @@ fn a_run_in_pieces_is_the_run_in_one() {
         prop_assert_eq!(&calendar.steps, &heap.steps);
         prop_assert_eq!(&calendar.node_events, &heap.node_events);
         for pieced in [calendar, heap] {
-            let known = |run: &Finished| (run.digest, run.events, run.ended_at, run.messages);
+            let known =
+                |run: &Finished| (run.digest, run.events, run.ended_at, run.messages.clone());
             prop_assert_eq!(known(&pieced), known(&whole));
             prop_assert_eq!(&pieced.history, &whole.history);
             prop_assert_eq!(&pieced.finals, &whole.finals);

@@ -39,7 +39,7 @@ sync = {{ exponential = "5ms" }}
 clients = 3
 operations = 150
 keys = 5
-mix = {{ put = 4, get = 4, delete = 1, append = 1, list = 1, read-all = 1 }}
+mix = {{ put = 4, get = 4, delete = 1, append = 1, list = 1, read-all = 1, cas = 2 }}
 read-from = "any"
 timeout = "60ms"
 retries = 2
@@ -90,6 +90,7 @@ fn written_out(
             Function::Get => (Operation::Get { key, quorum: None }, true),
             Function::List => (Operation::List, true),
             Function::ReadAll => (Operation::ReadAll, true),
+            Function::Cas => (Operation::Cas { key, from: entry.over, to: value }, false),
             Function::Clear => panic!("a workload clears nothing"),
         };
         let drawn = draws.below(Purpose::Replica, root, 0, config.cluster.nodes.into());

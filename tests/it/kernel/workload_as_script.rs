@@ -38,7 +38,7 @@ sync = { uniform = ["1ms", "4ms"] }
 clients = 4
 operations = 60
 keys = 6
-mix = { put = 4, get = 4, delete = 1, append = 2, list = 1, read-all = 1 }
+mix = { put = 4, get = 4, delete = 1, append = 2, list = 1, read-all = 1, cas = 3 }
 think = { exponential = "40ms" }
 timeout = "120ms"
 retries = 2

@@ -53,6 +53,11 @@
 //! promises monotonic reads, unless 2R - N nodes do. Tried-again writes, clears, appends (a list is
 //! read from the node asked alone) and purged tombstones void both.
 //!
+//! A compare-and-set is a read of the leader and a put that follows it, and is promised what these
+//! are. Nobody but who leads, or believes so, decides it. One that is tried again may find what its
+//! own first attempt has put, or be done twice: its outcome is unknown then, and linearizability is
+//! not promised. Of quorums of reads it has none.
+//!
 //! What makes a node forget what it acknowledged depends on the policy of its log: without one a
 //! crash, a power loss and an empty disk; with `fsync` and `group-commit` an empty disk, one that
 //! lies or flips a bit, and a node that does not come back; with a buffered log these and a power

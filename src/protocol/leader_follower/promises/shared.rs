@@ -53,7 +53,11 @@ pub(super) fn least_written(config: &Config, scenario: &Scenario) -> u16 {
         Operation::Put { quorum, .. }
         | Operation::Delete { quorum, .. }
         | Operation::Append { quorum, .. } => quorum,
-        Operation::Get { .. } | Operation::List | Operation::ReadAll | Operation::Clear => None,
+        Operation::Get { .. }
+        | Operation::List
+        | Operation::ReadAll
+        | Operation::Clear
+        | Operation::Cas { .. } => None,
     });
     1 + asked.fold(config.mode.quorum(scenario.cluster.nodes - 1), u16::min)
 }

@@ -98,9 +98,11 @@ impl Diagram {
 fn owners(history: &History) -> BTreeMap<Version, Vec<OpId>> {
     let writes = history.iter().filter(|(_, entry)| entry.is_write());
     let given = writes.flat_map(|(op, _)| {
-        history.effects(op).filter_map(move |effect| Some((effect.version?, op)))
+        let written = history.effects(op).filter(|effect| effect.found().is_none());
+        written.filter_map(move |effect| Some((effect.version?, op)))
     });
-    let others = history.other_versions().iter().map(|(op, version)| (*version, *op));
+    let others = history.other_versions().iter();
+    let others = others.map(|(op, version)| (*version, history.whole(*op)));
     let mut owners: BTreeMap<Version, Vec<OpId>> = BTreeMap::new();
     for (version, op) in given.chain(others) {
         owners.entry(version).or_default().push(op);

@@ -78,6 +78,7 @@ const NOT_RECOMPUTED: &[(&str, &str)] = &[
         "/network/sent",
         "a message has no line where it is sent, and one may be on its way at the end",
     ),
+    ("/network/by_kind/*/sent", "for the same reason"),
     ("/network/duplicated", "a copy of a message looks like the message"),
     ("/network/blocked", "what a partition blocks between clients and nodes has no line"),
     ("/warnings/", "is in words"),

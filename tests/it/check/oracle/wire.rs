@@ -1,5 +1,7 @@
 //! Messages, and starts from a log, by the trace.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value as Json, json};
 
 use super::claims::Claims;
@@ -8,17 +10,25 @@ use super::files::{Files, Line};
 /// Messages by what became of them, between nodes and between clients and nodes. The trace has no
 /// line for a sending or for a copy made by the network, so those numbers are not computed.
 pub(crate) fn network(files: &Files, claims: &mut Claims) {
-    let (mut delivered, mut lost) = (0, 0);
+    // Each arrival with its kind, which a request or an answer has not; taken back where it came
+    // to nothing.
+    let mut arrivals: Vec<(Option<&str>, i64)> = Vec::new();
+    let (mut last, mut lost) = (None, 0);
     for line in files.trace() {
         let Line { what, content, .. } = line;
-        let waits = content.starts_with("a message of") || content.starts_with("a request of");
+        let message = content.strip_prefix("a message of ").and_then(|rest| rest.split_once(": "));
+        let waiting = message.map(|(_, kind)| kind);
+        let waits = message.is_some() || content.starts_with("a request of");
         match what {
-            "deliver" | "request" | "answer" => delivered += 1,
+            "deliver" | "request" | "answer" => {
+                last = content.split(' ').next().filter(|_| what == "deliver");
+                arrivals.push((last, 1));
+            }
             // It has reached the machine but not the process.
-            ". waits" if waits => delivered -= 1,
-            ". resume" if waits => delivered += 1,
+            ". waits" if waits => arrivals.push((waiting, -1)),
+            ". resume" if waits => arrivals.push((waiting, 1)),
             ". lost" if content == "the node is down" => {
-                delivered -= 1;
+                arrivals.push((last, -1));
                 lost += 1;
             }
             // A message of a node, or one that had waited for a process that died; a refusal is no
@@ -29,8 +39,21 @@ pub(crate) fn network(files: &Files, claims: &mut Claims) {
             _ => {}
         }
     }
-    claims.say("/network/delivered", delivered);
+    let delivered = |what: Option<&str>| {
+        let of = arrivals.iter().filter(|(kind, _)| what.is_none() || *kind == what);
+        of.map(|(_, by)| by).sum::<i64>()
+    };
+    claims.say("/network/delivered", delivered(None));
     claims.say("/network/lost", lost);
+    let sent = files.report["network"]["by_kind"].as_object().expect("an object").keys();
+    let arrived = arrivals.iter().filter_map(|(kind, _)| *kind);
+    let kinds: BTreeSet<&str> = sent.map(String::as_str).chain(arrived).collect();
+    if kinds.is_empty() {
+        claims.say("/network/by_kind", json!({}));
+    }
+    for kind in kinds {
+        claims.say(format!("/network/by_kind/{kind}/delivered"), delivered(Some(kind)));
+    }
 }
 
 /// Starts from a log, and how many of them were from a checkpoint. A log that was never written

@@ -303,7 +303,7 @@ impl Chain {
             },
             Operation::List => Response::Contents(self.store.items(false)),
             Operation::ReadAll => Response::Contents(self.store.items(true)),
-            Operation::Clear | Operation::Append { .. } => {
+            Operation::Clear | Operation::Append { .. } | Operation::Cas { .. } => {
                 return cx.reply(request, Reply::unsupported());
             }
         };

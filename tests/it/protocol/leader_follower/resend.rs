@@ -158,6 +158,9 @@ expect.convergence = "valid"
     // To each of two followers: the write, nine resends whose acknowledgements are lost, and a
     // tenth; as many acknowledgements; and the client's request and answer.
     assert_eq!((result.messages.sent, result.messages.blocked), (2 * 11 + 2 * 11 + 2, 2 * 10));
+    let used = result.messages.by_kind.iter().filter(|counts| counts.sent > 0);
+    let used: Vec<_> = used.map(|counts| (counts.kind, counts.sent, counts.delivered)).collect();
+    assert_eq!(used, [("replicate", 2 * 11, 2 * 11), ("ack", 2 * 11, 2)]);
     assert!(matches!(result.settlement, Settlement::Settled { .. }), "{:?}", result.settlement);
 }
 

@@ -147,7 +147,7 @@ at = "1s"
 client = "a"
 put = { key = "x", value = "y" }
 expect = { value = "y" }"#,
-        &["the answer to a `put` has no `value`", "only that to `get` has it"],
+        &["the answer to a `put` has no `value`", "only that to `get` or `cas` has it"],
     ),
     (
         "[[operation]]\nat = \"1s\"\nclient = \"a\"\nlist = {}\nexpect = { absent = true }",
@@ -162,6 +162,18 @@ expect = { existed = true }"#,
         &["the answer to a `get` has no `existed`", "only that to `delete`"],
     ),
     (
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\ncas = { key = \"x\", from = \"y\" }",
+        &["`to` is missing", "cas = { key"],
+    ),
+    (
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\ncas = { from = \"x\", to = \"y\" }",
+        &["`key` is missing", "cas = { from"],
+    ),
+    (
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\ncas = { key = \"x\", to = \"y\", w = 1 }",
+        &["`w`", "`key`, `from`, `to`"],
+    ),
+    (
         "[[operation]]\nat = \"1s\"\nclient = \"a\"\nget = { key = \"x\" }\nexpect = { keys = [] }",
         &["has no `keys`", "only that to `list`"],
     ),
@@ -171,7 +183,7 @@ expect = { existed = true }"#,
     ),
     (
         "[[operation]]\nat = \"1s\"\nclient = \"a\"\nread-all = {}\nexpect = { degraded = true }",
-        &["has no `degraded`", "`put`, `delete`, `clear` or `append`"],
+        &["has no `degraded`", "`put`, `delete`, `clear`, `append` or `cas`"],
     ),
     (
         r#"[[operation]]

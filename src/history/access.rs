@@ -1,0 +1,46 @@
+//! Where the accesses of operations are kept that have several, and how they are numbered.
+
+use std::ops::Range;
+
+use super::entry::Entry;
+use crate::id::OpId;
+
+/// The number of the first access. They count down, so that no operation's number is in their way.
+pub(super) const FIRST: u32 = (1 << 30) - 2;
+
+/// The accesses of all operations that have several.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Accesses {
+    pub(super) entries: Vec<Entry>,
+    /// The operations, in the order of their invocations, and where the accesses of each begin.
+    pub(super) wholes: Vec<(OpId, u32)>,
+}
+
+impl Accesses {
+    /// The place of an access in `entries`. `None` for the number of an operation.
+    pub(super) const fn place(&self, op: OpId) -> Option<usize> {
+        match FIRST.checked_sub(op.0) {
+            Some(place) if (place as usize) < self.entries.len() => Some(place as usize),
+            Some(_) | None => None,
+        }
+    }
+
+    /// The places of the accesses of `whole`; none where it has none.
+    pub(super) fn of(&self, whole: OpId) -> Range<usize> {
+        match self.wholes.binary_search_by_key(&whole, |(op, _)| *op) {
+            Ok(at) => self.range(at),
+            Err(_) => 0..0,
+        }
+    }
+
+    pub(super) fn range(&self, at: usize) -> Range<usize> {
+        let from = self.wholes[at].1 as usize;
+        from..self.wholes.get(at + 1).map_or(self.entries.len(), |(_, next)| *next as usize)
+    }
+}
+
+/// The number of the access at a place.
+pub(super) const fn id(place: usize) -> OpId {
+    // Fewer than 2^30 operations, and accesses too.
+    OpId(FIRST - place as u32)
+}
