@@ -8,7 +8,7 @@ use crate::names::Names;
 use crate::protocol::NodeSnapshot;
 use crate::time::Time;
 
-use super::replicated_log::LogFindings;
+use super::replicated_log::findings::LogFindings;
 
 /// Everything that checkers may use.
 #[derive(Clone, Copy, Debug)]

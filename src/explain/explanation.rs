@@ -172,15 +172,6 @@ pub fn explain<P: Protocol>(
     };
     let reads = broken.into_iter().zip(missing);
     let reads = reads.map(|(read, place)| read.explain(config, &finished, &seen[place])).collect();
-    let log = finished.log.iter().flat_map(|log| &log.breaches);
-    let judged = |breach: &Breach| {
-        let check = checks.iter().find(|check| check.property == breach.property);
-        check.map_or(ExpectedVerdict::Unknown, |check| check.judged)
-    };
-    let breaches = match question {
-        Question::Lost => log.map(|breach| (*breach, judged(breach))).collect(),
-        Question::Write(_) => Vec::new(),
-    };
     Ok(Explanation {
         seed,
         digest: finished.digest,
@@ -195,7 +186,10 @@ pub fn explain<P: Protocol>(
         untold: candidates - stories.len() as u64,
         stories,
         reads,
-        breaches,
+        breaches: match question {
+            Question::Lost => breaches(&finished, &checks),
+            Question::Write(_) => Vec::new(),
+        },
     })
 }
 
@@ -228,6 +222,16 @@ fn broken_reads<'a>(checks: &'a [CheckReport], history: &History) -> Vec<StaleRe
         Verdict::Valid | Verdict::Unknown(_) | Verdict::Unchecked(_) => None,
     });
     shown.collect()
+}
+
+/// The first breach of each invariant of the replicated log, with its verdict.
+fn breaches(finished: &Finished, checks: &[CheckReport]) -> Vec<(Breach, ExpectedVerdict)> {
+    let judged = |breach: &Breach| {
+        let check = checks.iter().find(|check| check.property == breach.property);
+        check.map_or(ExpectedVerdict::Unknown, |check| check.judged)
+    };
+    let log = finished.log.iter().flat_map(|log| &log.breaches);
+    log.map(|breach| (*breach, judged(breach))).collect()
 }
 
 /// The writes that get a story: the first that each mechanism lost; if none was lost, the first

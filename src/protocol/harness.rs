@@ -105,8 +105,8 @@
 //!
 //! # What it leaves out
 //!
-//! The harness draws nothing and, but for a [`Listener`], checks nothing: no delays, no faults by chance, no history, no
-//! verdicts. Those are the simulation's, which runs the same protocol from a scenario. All clocks
+//! The harness draws nothing and, but for a [`Listener`], checks nothing: no delays, no faults by
+//! chance, no history, no verdicts. Those are the simulation's, which runs the same protocol from a scenario. All clocks
 //! run alike, unless [`Harness::set_wall_offset`] puts one wrong.
 use std::collections::{BTreeMap, VecDeque};
 
@@ -140,7 +140,7 @@ const CLIENT: &str = "c1";
 /// Hears everything that the nodes of a harness say of themselves, and puts a line into the
 /// transcript where there is something to say to it.
 ///
-/// [`crate::check::replicated_log::Ledger`] is one: a transcript of a protocol that keeps a
+/// [`crate::check::replicated_log::LogLedger`] is one: a transcript of a protocol that keeps a
 /// replicated log shows which invariant a step breaks.
 pub trait Listener {
     /// A node starts, and will say what its disk kept.

@@ -1,7 +1,7 @@
 //! Where two runs diverge, as text and as JSON.
 //!
-//! The document: `{scenario, same, runs[{seed, sets[], digest, events, breaches[]}], event, at_ns, before[..],
-//! sides[{event{..}, causes[..], causes_left_out, in_the_other_at_ns}], cause{event{..},
+//! The document: `{scenario, same, runs[{seed, sets[], digest, events, breaches[]}], event,
+//! at_ns, before[..], sides[{event{..}, causes[..], causes_left_out, in_the_other_at_ns}], cause{event{..},
 //! did_alone[[], []]}, why}`. An event is `{event, at_ns, line, did[]}`. If the runs are the same,
 //! everything from `event` on is null. A side is null if its run had ended.
 

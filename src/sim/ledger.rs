@@ -1,19 +1,11 @@
 //! The ledger of the replicated log, fed with what nodes say of theirs.
 
-use crate::check::replicated_log::{Ledger, LogFindings, Moment};
-use crate::config::Config;
-use crate::id::{NodeBits, NodeId};
+use crate::check::replicated_log::{LogFindings, Moment};
+use crate::id::NodeId;
 use crate::protocol::{Observation, Protocol};
 
 use super::Simulation;
 use super::event::Queue;
-
-/// The ledger of a run whose nodes keep a replicated log, and are not too many.
-pub(super) fn of<P: Protocol>(config: &Config, settings: &P::Config) -> Option<Box<Ledger>> {
-    let nodes = config.cluster.nodes;
-    let has_room = nodes <= NodeBits::ROOM;
-    (has_room && P::keeps_log(settings)).then(|| Box::new(Ledger::new(nodes)))
-}
 
 impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     const fn moment(&self) -> Moment {

@@ -7,13 +7,13 @@ use crate::protocol::{EntryHash, StateHash};
 
 /// An entry at some index, and the logs that have it there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Variant {
+pub(super) struct HeldEntry {
     pub(super) entry: EntryHash,
     pub(super) term: Term,
     pub(super) holders: NodeBits,
 }
 
-impl Variant {
+impl HeldEntry {
     pub(super) const fn is(&self, term: Term, entry: EntryHash) -> bool {
         self.term.0 == term.0 && self.entry.0 == entry.0
     }
@@ -32,7 +32,7 @@ pub(super) struct Committed {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Slot {
     /// The entry that most logs have.
-    variant: Variant,
+    variant: HeldEntry,
     /// Whether logs have other entries, too: [`Slots::rivals`] has those.
     is_contested: bool,
     pub(super) committed: Option<Committed>,
@@ -47,7 +47,7 @@ pub(super) struct Slots {
     base: u64,
     slots: VecDeque<Slot>,
     /// Where logs have several entries, all but the one in the slot.
-    rivals: BTreeMap<u64, Vec<Variant>>,
+    rivals: BTreeMap<u64, Vec<HeldEntry>>,
 }
 
 impl Slots {
@@ -97,7 +97,7 @@ impl Slots {
     }
 
     /// Every entry that some log has, or had, at an index.
-    pub(super) fn variants(&self, index: LogIndex) -> impl Iterator<Item = &Variant> {
+    pub(super) fn variants(&self, index: LogIndex) -> impl Iterator<Item = &HeldEntry> {
         let slot = self.get(index);
         let rivals = slot.filter(|slot| slot.is_contested).and_then(|_| self.rivals.get(&index.0));
         slot.map(|slot| &slot.variant).into_iter().chain(rivals.into_iter().flatten())
@@ -105,7 +105,7 @@ impl Slots {
 
     /// What the log of `node` has at an index.
     #[inline]
-    pub(super) fn held(&self, node: NodeId, index: LogIndex) -> Option<&Variant> {
+    pub(super) fn held(&self, node: NodeId, index: LogIndex) -> Option<&HeldEntry> {
         let slot = self.get(index)?;
         if slot.variant.holders.contains(node) {
             return Some(&slot.variant);
@@ -136,7 +136,7 @@ impl Slots {
         if slot.variant.is(term, entry) {
             slot.variant.holders = slot.variant.holders.with(node);
         } else if slot.variant.holders.is_empty() && !slot.is_contested {
-            slot.variant = Variant { entry, term, holders: NodeBits::of(node) };
+            slot.variant = HeldEntry { entry, term, holders: NodeBits::of(node) };
         } else {
             self.contest(node, index, term, entry);
         }
@@ -147,7 +147,7 @@ impl Slots {
         let rivals = self.rivals.entry(index.0).or_default();
         match rivals.iter_mut().find(|variant| variant.is(term, entry)) {
             Some(variant) => variant.holders = variant.holders.with(node),
-            None => rivals.push(Variant { entry, term, holders: NodeBits::of(node) }),
+            None => rivals.push(HeldEntry { entry, term, holders: NodeBits::of(node) }),
         }
         if let Some(slot) = self.get_mut(index) {
             slot.is_contested = true;
@@ -155,7 +155,7 @@ impl Slots {
     }
 
     /// The log of `node` has nothing at this index any more; what it had.
-    pub(super) fn release(&mut self, node: NodeId, index: LogIndex) -> Option<Variant> {
+    pub(super) fn release(&mut self, node: NodeId, index: LogIndex) -> Option<HeldEntry> {
         let slot = self.slots.get_mut(usize::try_from(index.0.checked_sub(self.base)?).ok()?)?;
         if slot.variant.holders.contains(node) {
             slot.variant.holders = slot.variant.holders.without(node);

@@ -11,7 +11,7 @@ use crate::protocol::{EntryHash, Observation, Role, StateHash};
 use crate::time::Time;
 
 use super::twin::Twin;
-use super::{How, Ledger, Moment};
+use super::{How, LogLedger, Moment};
 
 /// A step of a story.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ fn moment(event: usize) -> Moment {
     Moment { at: Time::from_nanos(event as u64), event: event as u64 }
 }
 
-fn take(ledger: &mut Ledger, event: usize, step: &Step) {
+fn take(ledger: &mut LogLedger, event: usize, step: &Step) {
     match step {
         Step::Observe(node, observation) => ledger.observe(moment(event), *node, observation),
         Step::Restart(node, said) => {
@@ -94,8 +94,8 @@ impl Story {
         self
     }
 
-    fn ledger(&self) -> Ledger {
-        let (mut ledger, mut twin) = (Ledger::new(3), Twin::new(3));
+    fn ledger(&self) -> LogLedger {
+        let (mut ledger, mut twin) = (LogLedger::new(3), Twin::new(3));
         for (place, step) in self.0.iter().enumerate() {
             take(&mut ledger, place + 1, step);
             twin.take(step);
@@ -539,7 +539,7 @@ fn the_ledger_agrees_with_its_twin() {
     for seed in 0..stories {
         let mut story = AnyStory::new(seed);
         let nodes = story.nodes.len() as u16;
-        let (mut ledger, mut twin) = (Ledger::new(nodes), Twin::new(nodes));
+        let (mut ledger, mut twin) = (LogLedger::new(nodes), Twin::new(nodes));
         let mut told = Vec::new();
         let length = 10 + story.below(51) as usize;
         for event in 1..=length {
@@ -555,7 +555,7 @@ fn the_ledger_agrees_with_its_twin() {
             }
         }
         whole += u64::from(twin.broken.is_empty());
-        for (count, property) in broken.iter_mut().zip(Ledger::PROPERTIES) {
+        for (count, property) in broken.iter_mut().zip(LogLedger::PROPERTIES) {
             *count += u64::from(twin.broken.contains(&property));
         }
     }

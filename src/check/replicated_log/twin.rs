@@ -137,36 +137,7 @@ impl Twin {
                 self.reach(index.0, state);
             }
             Observation::Snapshot { position, state, installed } => {
-                // What all have applied is forgotten, and taken to be the same.
-                let is_forgotten = position.index.0 < self.forgotten
-                    && me.log.keys().next_back().is_some_and(|last| *last >= position.index.0);
-                let has = is_forgotten
-                    || me.snapshot == position
-                    || me
-                        .log
-                        .get(&position.index.0)
-                        .is_some_and(|(term, _)| *term == position.term);
-                if position.index < me.snapshot.index {
-                    me.commit = me.commit.min(position.index.0);
-                }
-                me.snapshot = position;
-                if installed {
-                    if !has {
-                        me.log.clear();
-                        me.durable.clear();
-                        me.configurations.retain(|(index, ..)| *index <= position.index.0);
-                    }
-                    if state.is_some() {
-                        if position.index.0 < me.applied {
-                            self.broken.insert(Property::StateMachineSafety);
-                        }
-                        me.applied = position.index.0;
-                        me.commit = me.commit.max(position.index.0);
-                    }
-                }
-                if let Some(state) = state {
-                    self.reach(position.index.0, state);
-                }
+                self.snapshot(node, position, state, installed);
             }
             Observation::Configuration { index, voters, outgoing, .. } => {
                 me.configurations.retain(|(other, ..)| *other < index.0);
@@ -176,6 +147,43 @@ impl Twin {
             | Observation::Apply { .. }
             | Observation::Discard { .. }
             | Observation::Replay { .. } => {}
+        }
+    }
+
+    fn snapshot(
+        &mut self,
+        node: usize,
+        position: Position,
+        state: Option<StateHash>,
+        installed: bool,
+    ) {
+        let me = &mut self.nodes[node];
+        // What all have applied is forgotten, and taken to be the same.
+        let is_forgotten = position.index.0 < self.forgotten
+            && me.log.keys().next_back().is_some_and(|last| *last >= position.index.0);
+        let has = is_forgotten
+            || me.snapshot == position
+            || me.log.get(&position.index.0).is_some_and(|(term, _)| *term == position.term);
+        if position.index < me.snapshot.index {
+            me.commit = me.commit.min(position.index.0);
+        }
+        me.snapshot = position;
+        if installed {
+            if !has {
+                me.log.clear();
+                me.durable.clear();
+                me.configurations.retain(|(index, ..)| *index <= position.index.0);
+            }
+            if state.is_some() {
+                if position.index.0 < me.applied {
+                    self.broken.insert(Property::StateMachineSafety);
+                }
+                me.applied = position.index.0;
+                me.commit = me.commit.max(position.index.0);
+            }
+        }
+        if let Some(state) = state {
+            self.reach(position.index.0, state);
         }
     }
 
@@ -191,17 +199,13 @@ impl Twin {
         me.votes = old.votes;
         me.terms = me.votes.iter().map(|(term, _)| *term).collect();
         for observation in said {
-            match *observation {
-                Observation::Snapshot { position, state, .. } => {
-                    me.snapshot = position;
-                    if state.is_some() {
-                        (me.commit, me.applied) = (position.index.0, position.index.0);
-                    }
+            if let Observation::Snapshot { position, state, .. } = *observation {
+                me.snapshot = position;
+                if state.is_some() {
+                    (me.commit, me.applied) = (position.index.0, position.index.0);
                 }
-                Observation::Append { position, entry } => {
-                    me.log.insert(position.index.0, (position.term, entry));
-                }
-                _ => {}
+            } else if let Observation::Append { position, entry } = *observation {
+                me.log.insert(position.index.0, (position.term, entry));
             }
         }
         // What was durable is so still, as far as the log is the same from its beginning on.
@@ -214,14 +218,8 @@ impl Twin {
             me.durable.insert(*index, *entry);
         }
         for observation in said {
-            match *observation {
-                Observation::Append { .. } => {}
-                Observation::Snapshot { state, position, .. } => {
-                    if let Some(state) = state {
-                        self.reach(position.index.0, state);
-                    }
-                }
-                other => self.observe(node, other),
+            if let Observation::Snapshot { state: Some(state), position, .. } = *observation {
+                self.reach(position.index.0, state);
             }
         }
     }

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 use splitbrain::check::Verdict;
-use splitbrain::check::replicated_log::Ledger;
+use splitbrain::check::replicated_log::LogLedger;
 use splitbrain::cli::Exit;
 use splitbrain::config::ExpectedVerdict;
 use splitbrain::run::{RunOptions, RunResult};
@@ -35,7 +35,7 @@ fn run(text: &str, seed: u64) -> RunResult {
 fn a_story_that_is_right_breaks_nothing() {
     for seed in 0..50 {
         let result = run(&file("nothing", "[network]\nloss = '5%'\n"), seed);
-        for property in Ledger::PROPERTIES {
+        for property in LogLedger::PROPERTIES {
             assert_eq!(judged(&result, property), ExpectedVerdict::Valid, "{property}");
         }
         assert_eq!(result.log.expect("a log is kept").examined.committed, 2);
@@ -45,9 +45,9 @@ fn a_story_that_is_right_breaks_nothing() {
 /// Each is caught at the event that breaks it, with the node, and nothing else is blamed.
 #[test]
 fn each_property_is_broken_at_the_very_event_and_alone() {
-    for property in Ledger::PROPERTIES {
+    for property in LogLedger::PROPERTIES {
         let result = run(&file(&property.to_string(), ""), 1);
-        for other in Ledger::PROPERTIES {
+        for other in LogLedger::PROPERTIES {
             let expected = match other == property {
                 true => ExpectedVerdict::Violation,
                 false => ExpectedVerdict::Valid,

@@ -25,7 +25,7 @@
 
 use std::fmt::Write;
 
-use splitbrain::check::replicated_log::Ledger;
+use splitbrain::check::replicated_log::LogLedger;
 use splitbrain::id::NodeId;
 use splitbrain::operation::{Operation, ReadQuorum};
 use splitbrain::protocol::Message;
@@ -130,7 +130,7 @@ impl<P: ScenarioProtocol> Session<P> {
         let keeps_log = P::keeps_log(&settings);
         let mut harness = Harness::of_cluster(scenario.config.cluster, settings);
         if keeps_log {
-            harness = harness.heard_by(Ledger::new(nodes));
+            harness = harness.heard_by(LogLedger::new(nodes));
         }
         let cluster = self.cluster.insert(Cluster { nodes, harness });
         cluster.run("start all")
