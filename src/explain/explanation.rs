@@ -186,10 +186,7 @@ pub fn explain<P: Protocol>(
         untold: candidates - stories.len() as u64,
         stories,
         reads,
-        breaches: match question {
-            Question::Lost => breaches(&finished, &checks),
-            Question::Write(_) => Vec::new(),
-        },
+        breaches: breaches(question, &finished, &checks),
     })
 }
 
@@ -224,8 +221,16 @@ fn broken_reads<'a>(checks: &'a [CheckReport], history: &History) -> Vec<StaleRe
     shown.collect()
 }
 
-/// The first breach of each invariant of the replicated log, with its verdict.
-fn breaches(finished: &Finished, checks: &[CheckReport]) -> Vec<(Breach, ExpectedVerdict)> {
+/// The first breach of each invariant of the replicated log, with its verdict, unless one write is
+/// in question.
+fn breaches(
+    question: &Question,
+    finished: &Finished,
+    checks: &[CheckReport],
+) -> Vec<(Breach, ExpectedVerdict)> {
+    if let Question::Write(_) = question {
+        return Vec::new();
+    }
     let judged = |breach: &Breach| {
         let check = checks.iter().find(|check| check.property == breach.property);
         check.map_or(ExpectedVerdict::Unknown, |check| check.judged)

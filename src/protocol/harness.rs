@@ -106,8 +106,8 @@
 //! # What it leaves out
 //!
 //! The harness draws nothing and, but for a [`Listener`], checks nothing: no delays, no faults by
-//! chance, no history, no verdicts. Those are the simulation's, which runs the same protocol from a scenario. All clocks
-//! run alike, unless [`Harness::set_wall_offset`] puts one wrong.
+//! chance, no history, no verdicts. Those are the simulation's, which runs the same protocol from a
+//! scenario. All clocks run alike, unless [`Harness::set_wall_offset`] puts one wrong.
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::config::Cluster;

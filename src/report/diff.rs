@@ -1,8 +1,8 @@
 //! Where two runs diverge, as text and as JSON.
 //!
 //! The document: `{scenario, same, runs[{seed, sets[], digest, events, breaches[]}], event,
-//! at_ns, before[..], sides[{event{..}, causes[..], causes_left_out, in_the_other_at_ns}], cause{event{..},
-//! did_alone[[], []]}, why}`. An event is `{event, at_ns, line, did[]}`. If the runs are the same,
+//! at_ns, before[..], sides[{event{..}, causes[..], causes_left_out, in_the_other_at_ns}],
+//! cause{event{..}, did_alone[[], []]}, why}`. An event is `{event, at_ns, line, did[]}`. If the runs are the same,
 //! everything from `event` on is null. A side is null if its run had ended.
 
 use serde_json::{Value, json};

@@ -9,8 +9,8 @@
 //!   `ordinals` (the identity of effects);
 //! - `clients` (who asks what), `nemesis` (what goes wrong);
 //! - `settle` (when it is over), `states`, `finish` (what it leaves);
-//! - `observe`, `ledger`, `agreement`, `contest` (what observations mean), `notes` (what is noted on
-//!   the side).
+//! - `observe`, `ledger`, `agreement`, `contest` (what observations mean), `notes` (what is noted
+//!   on the side).
 //!
 //! The head of each file that can go wrong states its fault model. `impl Simulation` is spread over
 //! the files; each part that has data of its own has them in a type that knows no simulation.

@@ -30,7 +30,7 @@ pub(super) struct Committed {
 
 /// What is known of an index.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Slot {
+pub(super) struct AtIndex {
     /// The entry that most logs have.
     variant: HeldEntry,
     /// Whether logs have other entries, too: [`Slots::rivals`] has those.
@@ -45,7 +45,7 @@ pub(super) struct Slot {
 pub(super) struct Slots {
     /// The index of the first slot. What came before is forgotten.
     base: u64,
-    slots: VecDeque<Slot>,
+    slots: VecDeque<AtIndex>,
     /// Where logs have several entries, all but the one in the slot.
     rivals: BTreeMap<u64, Vec<HeldEntry>>,
 }
@@ -82,16 +82,16 @@ impl Slots {
     }
 
     #[inline]
-    pub(super) fn get(&self, index: LogIndex) -> Option<&Slot> {
+    pub(super) fn get(&self, index: LogIndex) -> Option<&AtIndex> {
         self.slots.get(self.place(index)?)
     }
 
     /// The slot of an index; `None` of one that is forgotten.
     #[inline]
-    pub(super) fn get_mut(&mut self, index: LogIndex) -> Option<&mut Slot> {
+    pub(super) fn get_mut(&mut self, index: LogIndex) -> Option<&mut AtIndex> {
         let place = self.place(index)?;
         if place >= self.slots.len() {
-            self.slots.resize_with(place + 1, Slot::default);
+            self.slots.resize_with(place + 1, AtIndex::default);
         }
         self.slots.get_mut(place)
     }
