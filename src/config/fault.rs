@@ -1,5 +1,7 @@
 //! Faults: what goes wrong in a run, when, for how long, and where.
 
+use strum::{IntoStaticStr, VariantArray};
+
 use crate::id::{ClientId, FaultId, NodeId};
 use crate::rng::Probability;
 use crate::sampler::Distribution;
@@ -63,6 +65,27 @@ pub enum Occurrence {
     Receives(Option<u8>),
     /// The node has started again, and is up.
     Restarts,
+    /// The node has said so of its replicated log. What it says at its start, of what it had
+    /// before, does not count.
+    OfLog(LogMoment),
+}
+
+/// Something that happens on a node that keeps a replicated log, as the node says by an
+/// [`crate::protocol::Observation`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+pub enum LogMoment {
+    /// The node has a vote in a term and may tell of it.
+    Votes,
+    /// The node has learned that its log is committed further. Each time counts once, however many
+    /// entries it is.
+    Commits,
+    /// The node has cut off the end of its log.
+    Truncates,
+    /// A snapshot of the node's own state is in place.
+    Snapshots,
+    /// A snapshot from another node is in place.
+    Installs,
 }
 
 /// What goes wrong. Faults of the network decide on a message when it is sent: one that is already

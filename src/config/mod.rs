@@ -23,7 +23,8 @@ pub use expect::{
     Bounds, Expect, Expected, ExpectedRole, ExpectedState, ExpectedStatus, ExpectedVerdict,
 };
 pub use fault::{
-    DiskFault, Fault, FaultAction, Group, HealWhat, Occurrence, Route, Start, Target, Trigger,
+    DiskFault, Fault, FaultAction, Group, HealWhat, LogMoment, Occurrence, Route, Start, Target,
+    Trigger,
 };
 pub use network::{ClientLeg, Clock, Disk, Link, LinkOrder, LinkOverride, Network};
 pub use script::{Answer, ScriptedOperation};

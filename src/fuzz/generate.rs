@@ -23,14 +23,15 @@ use rand_chacha::rand_core::Rng as _;
 
 use super::budget;
 use crate::config::{
-    Config, DiskFault, Fault, FaultAction, Group, Occurrence, Route, Start, Target, Trigger,
+    Config, DiskFault, Fault, FaultAction, Group, LogMoment, Occurrence, Route, Start, Target,
+    Trigger,
 };
 use crate::id::{FaultId, NodeId};
 use crate::names::Names;
 use crate::rng::Probability;
 use crate::sampler::Distribution;
 use crate::scenario::ConfiguredProtocol;
-use crate::scenario::fuzz::{Fuzz, Kind};
+use crate::scenario::fuzz::{Fuzz, FuzzMoments, Kind};
 use crate::time::{Span, Time};
 
 /// What decides which faults can be drawn.
@@ -44,6 +45,8 @@ pub(super) struct FaultSpace {
     timescales: Vec<u64>,
     /// How many kinds of message there are.
     messages: u8,
+    /// The moments of a replicated log that faults may be tied to.
+    log_moments: &'static [LogMoment],
     /// How many operations clients invoke, roughly: triggers that count higher would not fire.
     operations: u64,
 }
@@ -68,6 +71,10 @@ impl FaultSpace {
             kinds: fuzz.kinds.iter().copied().filter(|kind| kind.is_possible(nodes)).collect(),
             timescales,
             messages: u8::try_from(protocol.message_kinds().len()).unwrap_or(u8::MAX),
+            log_moments: match fuzz.moments {
+                FuzzMoments::None | FuzzMoments::Simulated => &[],
+                FuzzMoments::OfLogToo => protocol.moments(),
+            },
             operations: (generated + config.script.len() as u64).clamp(1, 1_000),
         }
     }
@@ -150,7 +157,8 @@ impl Strategy for OneFault<'_> {
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
         let mut dice = Dice(runner);
         let kind = *dice.one_of(&self.kinds);
-        let trigger = (self.fuzz.triggers && dice.one_in(4)).then(|| self.trigger(&mut dice));
+        let trigger = (self.fuzz.moments != FuzzMoments::None && dice.one_in(4))
+            .then(|| self.trigger(&mut dice));
         let begins = if trigger.is_some() { self.after(&mut dice) } else { self.begins(&mut dice) };
         let lasts = self.lasts(&mut dice);
         if trigger.is_none() {
@@ -211,6 +219,17 @@ impl OneFault<'_> {
             1 + u32::try_from(dice.below(most.max(1))).unwrap_or(0)
         };
         let operations = space.operations;
+        if !space.log_moments.is_empty() && dice.one_in(3) {
+            let moment = *dice.one_of(space.log_moments);
+            let most = match moment {
+                LogMoment::Commits => operations,
+                LogMoment::Votes => 8,
+                LogMoment::Truncates | LogMoment::Snapshots | LogMoment::Installs => 2,
+            };
+            let (what, nth) = (Occurrence::OfLog(moment), some(dice, most));
+            let node = dice.one_in(2).then(|| self.node(dice));
+            return Trigger { what, node, nth, after: Span::ZERO };
+        }
         let (what, nth) = match dice.below(8) {
             0 => (Occurrence::Elected, some(dice, 4)),
             1 => (Occurrence::Restarts, some(dice, 2)),

@@ -2,8 +2,9 @@
 //!
 //! The document: `{scenario, same, runs[{seed, sets[], digest, events, breaches[]}], event,
 //! at_ns, before[..], sides[{event{..}, causes[..], causes_left_out, in_the_other_at_ns}],
-//! cause{event{..}, did_alone[[], []]}, why}`. An event is `{event, at_ns, line, did[]}`. If the runs are the same,
-//! everything from `event` on is null. A side is null if its run had ended.
+//! cause{event{..}, did_alone[[], []]}, why}`. An event is `{event, at_ns, line,
+//! did[]}`. If the runs are the same, everything from `event` on is null. A side is null if its run
+//! had ended.
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Faults that never started because their trigger did not fire, and why.
 
-use crate::config::{Config, Occurrence, Start, Trigger};
+use crate::config::{Config, LogMoment, Occurrence, Start, Trigger};
 use crate::history::History;
 use crate::id::NodeId;
 use crate::report::layout::moment as time;
@@ -47,6 +47,11 @@ fn why(trigger: &Trigger, config: &Config) -> String {
         Occurrence::Receives(None) => some("received", "message"),
         Occurrence::Receives(Some(_)) => some("received", "such message"),
         Occurrence::Restarts => often("started again"),
+        Occurrence::OfLog(LogMoment::Votes) => some("gave", "vote"),
+        Occurrence::OfLog(LogMoment::Commits) => often("learned of a commit"),
+        Occurrence::OfLog(LogMoment::Truncates) => often("cut off the end of a log"),
+        Occurrence::OfLog(LogMoment::Snapshots) => some("took", "snapshot"),
+        Occurrence::OfLog(LogMoment::Installs) => some("installed", "snapshot"),
     };
     // A trigger that fired later would have started the fault after the end.
     let last = config.duration.nanos().saturating_sub(trigger.after.nanos());

@@ -15,6 +15,7 @@ use super::frame::Frame;
 use super::names::Interned;
 use super::tree::{Node, Tree, TreeEntry};
 use super::units::{self, NotThat};
+use crate::config::LogMoment;
 use crate::rng::Probability;
 use crate::spelling::nearest;
 use crate::time::Span;
@@ -27,6 +28,8 @@ pub(super) struct Scope<'a> {
     pub(super) frame: Frame,
     /// The protocol's kinds of message; `None` when the protocol is wrong: then any name will do.
     pub(super) kinds: Option<&'static [&'static str]>,
+    /// The moments of a replicated log that its nodes can come to; `None` the same way.
+    pub(super) moments: Option<&'static [LogMoment]>,
 }
 
 /// Reads the keys of one table.

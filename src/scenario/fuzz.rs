@@ -22,8 +22,8 @@ pub struct Fuzz {
     pub max_down: Option<u16>,
     /// Whether each case switches off kinds at random (Groce et al., "Swarm Testing", ISSTA 2012).
     pub swarm: bool,
-    /// Whether faults may have triggers.
-    pub triggers: bool,
+    /// The moments that faults may be tied to.
+    pub moments: FuzzMoments,
     /// The most by which a node's clock is off from the start, either way.
     pub clock_offset: Span,
     /// The most by which a clock jumps, either way.
@@ -37,6 +37,17 @@ pub struct Fuzz {
     pub loss: Probability,
     /// Keys of the scenario that are drawn for each case, in file order: paths and choices.
     pub settings: Vec<(String, Choice)>,
+}
+
+/// The moments that drawn faults may be tied to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FuzzMoments {
+    /// None: each fault starts at a time.
+    None,
+    /// Those that the simulation itself sees.
+    Simulated,
+    /// Those of a replicated log too, as far as the protocol has them.
+    OfLogToo,
 }
 
 /// What may be drawn for a key.
@@ -156,7 +167,7 @@ impl Fuzz {
             lasts: (Span::from_millis(5).min(longest), longest),
             max_down: None,
             swarm: true,
-            triggers: true,
+            moments: FuzzMoments::Simulated,
             clock_offset: Span::from_millis(500),
             clock_jump: Span::from_secs(1),
             clock_drift_ppb: 100_000_000,

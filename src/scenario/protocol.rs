@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::decode::TableDecoder;
 use super::keys::{Section, Texts};
-use crate::config::{Cluster, Config};
+use crate::config::{Cluster, Config, LogMoment};
 use crate::explain::chronicle::{Chronicle, Window};
 use crate::explain::{Explanation, NoSuchWrite, Question};
 use crate::id::NodeId;
+use crate::named::Named;
 use crate::names::Names;
 use crate::property::{Promises, SettlesWithin};
 use crate::protocol::{Message, Protocol};
@@ -46,6 +47,12 @@ pub trait ScenarioProtocol: Protocol {
     fn timescales(config: &Self::Config) -> Vec<Span> {
         let _ = config;
         Vec::new()
+    }
+
+    /// The moments of a replicated log that nodes with these settings can come to. A fault can be
+    /// tied to no other: by default all of them where a log is kept.
+    fn moments(config: &Self::Config) -> &'static [LogMoment] {
+        if Self::keeps_log(config) { LogMoment::ALL } else { &[] }
     }
 }
 
@@ -97,6 +104,8 @@ pub trait ConfiguredProtocol: Send + Sync {
     fn awaited(&self, config: &Config) -> Option<Awaited>;
     /// See [`ScenarioProtocol::timescales`].
     fn timescales(&self) -> Vec<Span>;
+    /// See [`ScenarioProtocol::moments`].
+    fn moments(&self) -> &'static [LogMoment];
     /// Its settings, as in a scenario file.
     fn encode(&self) -> toml::Table;
     /// Its settings, of the type [`Protocol::Config`].
@@ -164,6 +173,10 @@ impl<P: ScenarioProtocol> ConfiguredProtocol for Configured<P> {
 
     fn timescales(&self) -> Vec<Span> {
         P::timescales(&self.0)
+    }
+
+    fn moments(&self) -> &'static [LogMoment] {
+        P::moments(&self.0)
     }
 
     fn encode(&self) -> toml::Table {

@@ -130,7 +130,9 @@ mod tests {
             .filter(|entry| !is_table(entry) && !changes(entry))
             .map(|entry| entry.path.as_str())
             .collect();
-        assert!(dead.is_empty(), "no value of these changes anything: {dead:#?}");
+        // The protocols of these files never come to such a moment.
+        let never = ["votes", "commits", "snapshots"].map(|word| format!("fault[].when.{word}"));
+        assert_eq!(dead, never, "no value of these changes anything");
     }
 
     #[test]

@@ -101,7 +101,7 @@ pub(super) fn decode_tree(root: &Node, registry: &Registry) -> Option<Decoded> {
 fn decode_whole(root: &Node, registry: &Registry, sink: &Sink) -> Option<Decoded> {
     let names = RefCell::new(Interned::new(0, 0));
     let frame = Frame { nodes: NODES, duration: Span::MAX, settle: Span::ZERO };
-    let scope = Scope { sink, names: &names, frame, kinds: None };
+    let scope = Scope { sink, names: &names, frame, kinds: None, moments: None };
     Element::new(root, scope, "").table(|table| scenario(table, root, registry))
 }
 
@@ -176,6 +176,7 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
 
     scope.frame.duration = length(Span::MAX);
     scope.kinds = protocol.as_ref().map(|protocol| protocol.message_kinds());
+    scope.moments = protocol.as_ref().map(|protocol| protocol.moments());
     table.set_scope(scope);
     let names = scope.names;
     *names.borrow_mut() = match &workload {

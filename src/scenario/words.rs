@@ -1,6 +1,6 @@
 //! The words of scenario files that several parts of this layer read or write.
 
-use crate::config::{FaultAction, Occurrence, Target};
+use crate::config::{FaultAction, LogMoment, Occurrence, Target};
 use crate::id::MAX_NODES;
 
 /// The most nodes, in the type of [`crate::config::Cluster::nodes`].
@@ -28,11 +28,16 @@ pub(super) const TARGETS: [(&str, Target); 6] = [
 ];
 
 /// What a fault may be tied to; one is given.
-pub(super) const OCCURRENCES: [(&str, Occurrence); 6] = [
+pub(super) const OCCURRENCES: [(&str, Occurrence); 11] = [
     ("elected", Occurrence::Elected),
     ("appends", Occurrence::Appends),
     ("persists", Occurrence::Persists),
     ("acknowledges", Occurrence::Acknowledges),
     ("receives", Occurrence::Receives(None)),
     ("restarts", Occurrence::Restarts),
+    ("votes", Occurrence::OfLog(LogMoment::Votes)),
+    ("commits", Occurrence::OfLog(LogMoment::Commits)),
+    ("truncates", Occurrence::OfLog(LogMoment::Truncates)),
+    ("snapshots", Occurrence::OfLog(LogMoment::Snapshots)),
+    ("installs", Occurrence::OfLog(LogMoment::Installs)),
 ];

@@ -46,6 +46,9 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
                 self.note_recovery(node, *file, *covers, read);
             }
         }
+        if self.triggers.is_some() {
+            self.log_moment(node, &observation);
+        }
         if self.kernel.notes.on {
             if self.agreement.observed(node, observation) {
                 self.compare_again();

@@ -22,6 +22,7 @@ mod kernel {
     mod faults;
     mod guards;
     mod keyed_draws;
+    mod log_moments;
     mod refused_connections;
     mod script_draws;
     mod sessions;

@@ -1,10 +1,9 @@
 //! `when` of a fault: the occurrence that starts it.
 
-use std::mem::discriminant;
-
 use super::target::message_kind;
 use crate::config::{Occurrence, Trigger};
-use crate::scenario::decode::TableDecoder;
+use crate::named::Named;
+use crate::scenario::decode::{Element, TableDecoder};
 use crate::scenario::diagnostics::Problem;
 use crate::scenario::keys::{
     Draft, Section, Variant, declared, duration, integer, keys, name_shape, node,
@@ -25,14 +24,20 @@ pub(super) fn section() -> Section<Trigger> {
         "Right after a node answers a client's write with ok.",
         "Just before a message reaches a node.",
         "Right after a node starts again.",
+        "Right after a node has a vote in a term that it may tell of.",
+        "Right after a node learns that its log is committed further.",
+        "Right after a node cuts off the end of its log.",
+        "Right after a snapshot of a node's own state is in place.",
+        "Right after a snapshot from another node is in place.",
     ];
     let variant = |((word, what), help): ((&'static str, Occurrence), &'static str)| {
         Variant::new(
             word,
             help,
-            integer(1..=MOST_OCCURRENCES),
+            integer(1..=MOST_OCCURRENCES)
+                .checked(move |nth, element| can_happen(what, element).then_some(nth)),
             move |nth| (what, nth),
-            move |(other, nth)| (discriminant(other) == discriminant(&what)).then_some(*nth),
+            move |(other, nth)| is_the_same(*other, what).then_some(*nth),
         )
     };
     Section::new(
@@ -72,6 +77,42 @@ pub(super) fn section() -> Section<Trigger> {
             Some(after)
         });
     })
+}
+
+/// Whether the two are one but for the kind of message.
+fn is_the_same(one: Occurrence, other: Occurrence) -> bool {
+    match (one, other) {
+        (Occurrence::Receives(_), Occurrence::Receives(_)) => true,
+        (one, other) => one == other,
+    }
+}
+
+/// Whether the protocol's nodes ever come to this; notes a mistake if not.
+fn can_happen(what: Occurrence, element: &Element<'_>) -> bool {
+    let (Occurrence::OfLog(moment), Some(moments)) = (what, element.scope().moments) else {
+        return true;
+    };
+    if moments.contains(&moment) {
+        return true;
+    }
+    let can = OCCURRENCES.iter().filter(|(_, other)| match other {
+        Occurrence::OfLog(other) => moments.contains(other),
+        Occurrence::Elected
+        | Occurrence::Appends
+        | Occurrence::Persists
+        | Occurrence::Acknowledges
+        | Occurrence::Receives(_)
+        | Occurrence::Restarts => true,
+    });
+    let can: Vec<String> = can.map(|(word, _)| format!("`{word}`")).collect();
+    let title = format!("no node ever {} with these settings of the protocol", moment.name());
+    let problem = element.problem(title, format!("expected one of {}", can.join(", ")));
+    element.sink().push(if moments.is_empty() {
+        problem.help("with these settings the protocol keeps no replicated log")
+    } else {
+        problem
+    });
+    false
 }
 
 fn decode_received_kind(table: &mut TableDecoder<'_>, draft: &mut Draft<Trigger>) -> Option<()> {

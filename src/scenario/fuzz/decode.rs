@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use serde_json::json;
 use toml::{Table, Value};
 
-use super::{Choice, Fuzz, Kind};
+use super::{Choice, Fuzz, FuzzMoments, Kind};
 use crate::named::Named;
 use crate::rng::Probability;
 use crate::scenario::decode::{Element, TableDecoder};
@@ -49,8 +49,9 @@ fn fuzz() -> Section<Fuzz> {
         "max-down" => fuzz.max_down, nodes_down().or_word("unlimited");
         /// Whether whole kinds are switched off at random, case by case.
         "swarm" => fuzz.swarm, boolean();
-        /// Whether faults may be tied to moments of the run.
-        "moments" => fuzz.triggers, boolean();
+        /// Whether faults may be tied to moments of the run; `log`: to those of a replicated log
+        /// too.
+        "moments" => fuzz.moments, moments();
         /// The most by which a clock is off from the start, either way.
         "clock-offset" => fuzz.clock_offset, positive_duration(),
             checked(|most, given| off_by(most, given.element, 1));
@@ -71,6 +72,22 @@ fn fuzz() -> Section<Fuzz> {
         "settings" => fuzz.settings, settings_format(), without_default(),
             written_if(|fuzz| !fuzz.settings.is_empty());
     })
+}
+
+fn moments() -> Format<FuzzMoments> {
+    let make = |given: Option<bool>| match given {
+        Some(false) => FuzzMoments::None,
+        Some(true) => FuzzMoments::Simulated,
+        None => FuzzMoments::OfLogToo,
+    };
+    let part = |moments: &FuzzMoments| {
+        Some(match moments {
+            FuzzMoments::None => Some(false),
+            FuzzMoments::Simulated => Some(true),
+            FuzzMoments::OfLogToo => None,
+        })
+    };
+    boolean().or_word("log").convert(make, part)
 }
 
 /// The least and the most: a list of two, or one value for both.

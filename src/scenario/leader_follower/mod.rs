@@ -11,7 +11,7 @@ use super::keys::{
     node_count, positive_duration, words,
 };
 use super::{Awaited, ScenarioProtocol, TableDecoder};
-use crate::config::{Cluster, Config as Scenario};
+use crate::config::{Cluster, Config as Scenario, LogMoment};
 use crate::id::NodeId;
 use crate::named::Named;
 use crate::protocol::leader_follower::{
@@ -118,6 +118,23 @@ impl ScenarioProtocol for LeaderFollower {
         timescales.sort_unstable();
         timescales.dedup();
         timescales
+    }
+
+    /// Its log has no commit index, and no snapshot but one from another node.
+    fn moments(config: &Config) -> &'static [LogMoment] {
+        match (config.failover.catch_up, config.failover.election) {
+            (CatchUp::None | CatchUp::FullState, _) => &[],
+            (CatchUp::Log, Election::MajorityVote { .. }) => {
+                &[LogMoment::Votes, LogMoment::Truncates, LogMoment::Installs]
+            }
+            (
+                CatchUp::Log,
+                Election::None
+                | Election::LowestId { .. }
+                | Election::HighestId
+                | Election::NewestTimestamp,
+            ) => &[LogMoment::Truncates, LogMoment::Installs],
+        }
     }
 }
 

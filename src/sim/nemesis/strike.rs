@@ -7,12 +7,13 @@
 //!   unless the fault removes it.
 //! - A fault that comes after its trigger is found in the middle of an event. It is the next event.
 //!
-//! Only what the simulation itself sees is counted, so triggers work for every protocol. A protocol
-//! that does not observe its role never triggers `elected`.
+//! What the simulation itself sees is counted, so triggers work for every protocol. Two kinds need
+//! the protocol to say what happens: `elected` its roles, and the moments of a replicated log the
+//! observations of that log.
 
-use crate::config::Occurrence;
+use crate::config::{LogMoment, Occurrence};
 use crate::id::NodeId;
-use crate::protocol::{Message, Outcome, Protocol, Reply, RequestId};
+use crate::protocol::{Message, Observation, Outcome, Protocol, Reply, RequestId};
 use crate::time::Time;
 
 use super::super::event::{Queue, What};
@@ -33,6 +34,26 @@ fn about_to<P: Protocol>(slots: &[Slot<P>], what: &What<P>) -> Option<(NodeId, O
     let What::Disk { node, ticket, .. } = what else { return None };
     let records = slots[node.index()].disk.records_of(*ticket);
     (records > 0).then_some((*node, Occurrence::Persists, records))
+}
+
+/// The moment that an observation tells of.
+const fn moment_of(observation: &Observation) -> Option<LogMoment> {
+    match observation {
+        Observation::Vote { .. } => Some(LogMoment::Votes),
+        Observation::Commit { .. } => Some(LogMoment::Commits),
+        Observation::Truncate { .. } => Some(LogMoment::Truncates),
+        Observation::Snapshot { installed: false, .. } => Some(LogMoment::Snapshots),
+        Observation::Snapshot { installed: true, .. } => Some(LogMoment::Installs),
+        Observation::Role { .. }
+        | Observation::Accept { .. }
+        | Observation::Apply { .. }
+        | Observation::Discard { .. }
+        | Observation::Append { .. }
+        | Observation::Durable { .. }
+        | Observation::Applied { .. }
+        | Observation::Configuration { .. }
+        | Observation::Replay { .. } => None,
+    }
 }
 
 impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
@@ -74,6 +95,26 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         let asked = self.kernel.history.entry(request.operation());
         if asked.is_write() && matches!(reply.outcome, Outcome::Ok(_)) {
             self.happens(node, Occurrence::Acknowledges, 1);
+        }
+    }
+
+    /// A node says something of itself.
+    #[cold]
+    pub(in super::super) fn log_moment(&mut self, node: NodeId, observation: &Observation) {
+        // A node whose log counts for nothing speaks of it only in runs that are watched.
+        let starts = self.triggers.as_ref().is_some_and(|triggers| triggers.node_starts);
+        if self.keeps_log
+            && !starts
+            && let Some(moment) = moment_of(observation)
+        {
+            self.happens(node, Occurrence::OfLog(moment), 1);
+        }
+    }
+
+    /// Notes whether what nodes say is of what they had before their start.
+    pub(super) fn node_starts(&mut self, starts: bool) {
+        if let Some(triggers) = &mut self.triggers {
+            triggers.node_starts = starts;
         }
     }
 

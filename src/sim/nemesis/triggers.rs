@@ -11,6 +11,8 @@ pub(in super::super) struct Triggers {
     /// Whether any of them comes before its trigger: then each event is looked at before it is
     /// taken.
     pub(super) looks_ahead: bool,
+    /// Whether a node is just starting, and says what it had before.
+    pub(super) node_starts: bool,
 }
 
 /// A fault that waits for its trigger.
@@ -39,7 +41,7 @@ impl Triggers {
         });
         let armed: Vec<Armed> = armed.collect();
         let looks_ahead = armed.iter().any(Armed::comes_before);
-        (!armed.is_empty()).then(|| Box::new(Self { armed, looks_ahead }))
+        (!armed.is_empty()).then(|| Box::new(Self { armed, looks_ahead, node_starts: false }))
     }
 
     /// Takes out the faults that are due when `what` has occurred `count` more times on `node`.

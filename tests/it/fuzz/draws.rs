@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::{fs, thread};
 
-use splitbrain::config::{Config, DiskFault, Fault, FaultAction, Start, Target};
+use splitbrain::config::{
+    Config, DiskFault, Fault, FaultAction, LogMoment, Occurrence, Start, Target, Trigger,
+};
 use splitbrain::fuzz::judge::JudgedProperties;
 use splitbrain::fuzz::target::{FuzzCase, FuzzTarget};
 use splitbrain::id::NodeId;
@@ -203,6 +205,32 @@ fn times_lie_within_their_bounds_and_reach_all_of_them() {
     let none = target(&["fuzz.moments=false"]);
     let is_timed = |fault: &Fault| matches!(fault.start, Start::At(_));
     assert!(cases(&none, 300).all(|case| case.config().faults.iter().all(is_timed)));
+}
+
+#[test]
+fn faults_are_tied_to_moments_of_the_log_where_that_is_asked_for() {
+    let moments = |sets: &[&str]| {
+        let mut counts: BTreeMap<Option<LogMoment>, u64> = BTreeMap::new();
+        for case in cases(&target(sets), 600) {
+            for fault in &case.config().faults {
+                let Start::When(Trigger { what, .. }) = fault.start else { continue };
+                let moment = if let Occurrence::OfLog(moment) = what { Some(moment) } else { None };
+                *counts.entry(moment).or_default() += 1;
+            }
+        }
+        counts
+    };
+    assert_eq!(moments(&[]).into_keys().collect::<Vec<_>>(), [None]);
+    let of_log = moments(&["fuzz.moments='log'"]);
+    let has = [LogMoment::Votes, LogMoment::Truncates, LogMoment::Installs];
+    let drawn: Vec<_> = of_log.keys().copied().collect();
+    assert_eq!(drawn, [None].into_iter().chain(has.map(Some)).collect::<Vec<_>>());
+    let (all, others) = (of_log.values().sum::<u64>(), of_log[&None]);
+    // A third of all.
+    assert!((60..73).contains(&(others * 100 / all)), "{of_log:?}");
+    // Without a log there are none.
+    let none = ["fuzz.moments='log'", "protocol.leader-follower.failover.catch-up='full-state'"];
+    assert_eq!(moments(&none).into_keys().collect::<Vec<_>>(), [None]);
 }
 
 /// How large each drawn value is, in per cent of its maximum.

@@ -6,8 +6,8 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
 use rayon::prelude::*;
 use splitbrain::config::{
-    Clock, Config, EventOrder, Fault, FaultAction, Group, HealWhat, LinkOrder, LinkOverride, Mix,
-    Occurrence, Pace, ReadFrom, RetryPolicy, Route, Skew, Start, Target, Trigger,
+    Clock, Config, EventOrder, Fault, FaultAction, Group, HealWhat, LinkOrder, LinkOverride,
+    LogMoment, Mix, Occurrence, Pace, ReadFrom, RetryPolicy, Route, Skew, Start, Target, Trigger,
 };
 use splitbrain::digest::DigestValue;
 use splitbrain::history::{History, Status};
@@ -24,6 +24,7 @@ use splitbrain::scenario::Scenario;
 use splitbrain::sim::queue::{CalendarQueue, EventQueue, HeapQueue};
 use splitbrain::sim::{Event, Finished, NoteOptions, Simulation};
 use splitbrain::time::{Span, Time};
+use strum::VariantArray;
 
 use crate::support::{cluster, scenario};
 
@@ -201,6 +202,7 @@ fn start(nodes: u16) -> impl Strategy<Value = Start> {
         Just(Occurrence::Acknowledges),
         proptest::option::of(0_u8..4).prop_map(Occurrence::Receives),
         Just(Occurrence::Restarts),
+        proptest::sample::select(LogMoment::VARIANTS).prop_map(Occurrence::OfLog),
     ];
     let after = prop_oneof![2 => Just(Span::ZERO), 1 => lengths()];
     let when = (what, proptest::option::of((0..nodes).prop_map(NodeId)), 1_u32..20, after)

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use splitbrain::config::{Config, Occurrence, Start, Trigger};
+use splitbrain::config::{Config, LogMoment, Occurrence, Start, Trigger};
 use splitbrain::id::NodeId;
 use splitbrain::property::Promises;
 use splitbrain::protocol::{Context, DiskImage, Input, Message, NoTimer, NodeSnapshot, Protocol};
@@ -432,4 +432,11 @@ fn a_fault_tied_to_a_moment_is_named_by_it_and_exported_whole() {
         assert_eq!(scenario.names.fault(found.id), *id, "{when}");
     }
     round_trips(&scenario, "moments");
+    let votes = read(&format!(
+        "failover = {{ election = \"majority-vote\", catch-up = \"log\" }}\n{}",
+        fault("votes = 2")
+    ));
+    let start = moment(Occurrence::OfLog(LogMoment::Votes), None, 2, 0);
+    assert_eq!((votes.config.faults[0].start, &*votes.names.faults[0]), (start, "crash-votes-2"));
+    round_trips(&votes, "votes");
 }

@@ -251,6 +251,20 @@ crash = "n1""#,
         &["0 is out of range", "from 1 to 1000000"],
     ),
     ("[[fault]]\nwhen = { persists = 1000001 }\ncrash = \"n1\"", &["1000001 is out of range"]),
+    (
+        "[[fault]]\nwhen = { votes = 1 }\ncrash = \"n1\"",
+        &[
+            "no node ever votes with these settings",
+            "expected one of `elected`, `appends`, `persists`, `acknowledges`, `receives`, \
+             `restarts`",
+            "the protocol keeps no replicated log",
+        ],
+    ),
+    (
+        "failover.catch-up = \"log\"\n[[fault]]\n\
+         when = { commits = 1 }\ncrash = \"n1\"",
+        &["no node ever commits", "`restarts`, `truncates`, `installs`"],
+    ),
     ("[[fault]]\nwhen = { elected = 1, node = \"n4\" }\ncrash = \"n1\"", &["no node `n4`"]),
     (
         "[[fault]]\nwhen = { elected = 1, node = \"leader\" }\ncrash = \"n1\"",

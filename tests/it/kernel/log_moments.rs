@@ -1,0 +1,227 @@
+//! Faults with `when` at a moment of a replicated log: by leader-follower, which has three of the
+//! five, and by a node that says all of them.
+
+use splitbrain::config::{
+    Config, Fault, FaultAction, LogMoment, Occurrence, Pace, Start, Target, Trigger,
+};
+use splitbrain::id::{FaultId, LogIndex, NodeId, Position, Term, Version};
+use splitbrain::named::Named;
+use splitbrain::operation::Operation;
+use splitbrain::property::Promises;
+use splitbrain::protocol::{
+    Context, DiskImage, EntryHash, Input, Message, NoTimer, NodeSnapshot, Observation, Outcome,
+    Protocol, Reply, Response, Role,
+};
+use splitbrain::run::{RunOptions, RunResult, run};
+use splitbrain::sampler::Distribution;
+use splitbrain::time::{Span, Time};
+
+use crate::support::cluster;
+use crate::support::scenario::read_with;
+
+/// n1 is cut off with a client and keeps writing. Then all start again from their checkpoints, and
+/// n3 loses its disk.
+const ELECTIONS: &str = r#"
+title = "a leader is cut off, and a follower loses its disk"
+duration = "3s"
+settle = "20s"
+[cluster]
+nodes = 3
+[protocol.leader-follower]
+mode = "semi-sync"
+write-quorum = 1
+wal = { policy = "fsync", checkpoint-every = 2 }
+[protocol.leader-follower.failover]
+election = "majority-vote"
+heartbeat = "20ms"
+timeout = "100ms"
+catch-up = "log"
+[network]
+delay = "1ms"
+[disk]
+sync = "4ms"
+[workload]
+clients = 1
+operations = 12
+keys = 4
+mix = { put = 1 }
+think = "100ms"
+timeout = "90ms"
+ask-next = true
+[[fault]]
+at = "250ms"
+for = "500ms"
+partition = [["n1", "c1"], ["n2", "n3"]]
+[[fault]]
+at = "1100ms"
+for = "20ms"
+crash = "all"
+[[fault]]
+at = "1200ms"
+power-loss = "n3"
+[[fault]]
+at = "1800ms"
+restart = { target = "n3", disk = "empty" }
+"#;
+
+#[test]
+fn leader_follower_votes_truncates_and_installs() {
+    let play = |when: &str| {
+        let fault =
+            format!("[[fault]]\nid = 'f'\nwhen = {{ {when} }}\nfor = '1us'\npause = 'n2'\n");
+        let scenario = read_with::<&str>(&format!("{ELECTIONS}{fault}"), &[]);
+        let traced = scenario.run(1, RunOptions { trace: true, ..RunOptions::default() });
+        let plain = scenario.run(1, RunOptions::default());
+        assert_eq!((traced.digest, &traced.history), (plain.digest, &plain.history), "{when}");
+        traced.trace.expect("a trace")
+    };
+    // (the moment, the lines of the trace that tell of it, the event that they follow, the number
+    // of the one)
+    let stories = [
+        ("votes = 1", ". vote", "", 1),
+        ("votes = 2", ". vote", "", 2),
+        ("votes = 2, node = 'n2'", "n2        . vote", "", 2),
+        ("truncates = 1", ". truncate", "", 1),
+        // What a start says of a snapshot does not count.
+        ("installs = 1", ". snapshot", "install from", 1),
+        ("installs = 1, node = 'n3'", "n3        . snapshot", "install from", 1),
+    ];
+    for (when, words, event, nth) in stories {
+        let trace = play(when);
+        let lines: Vec<&str> = trace.lines().collect();
+        let follows = |at: usize| {
+            let before = lines[..at].iter().rev().find(|line| !line.contains(" . "));
+            before.is_some_and(|before| before.contains(event))
+        };
+        let is_told = |at: &usize| lines[*at].contains(words) && follows(*at);
+        let told = (0..lines.len()).filter(is_told).nth(nth - 1);
+        let told = told.unwrap_or_else(|| panic!("{when}:\n{trace}"));
+        let starts = lines.iter().position(|line| line.contains("f starts"));
+        let starts = starts.unwrap_or_else(|| panic!("{when}:\n{trace}"));
+        // Between the two lines stand only the effects of the same event.
+        assert!(told < starts, "{when}:\n{}", lines[starts..=told].join("\n"));
+        let between = &lines[told + 1..starts];
+        assert!(between.iter().all(|line| line.contains(" . ")), "{when}: {between:#?}");
+    }
+}
+
+#[derive(Clone, Debug, Hash)]
+enum Never {}
+
+impl Message for Never {
+    const KINDS: &'static [&'static str] = &[];
+    fn kind(&self) -> u8 {
+        match *self {}
+    }
+}
+
+/// A lone node that comes to a moment of its log with each put, all five in turn; with `false` it
+/// says the same, and keeps no log.
+struct Talker {
+    me: NodeId,
+    puts: u64,
+}
+
+impl Protocol for Talker {
+    type Config = bool;
+    type Message = Never;
+    type Record = ();
+    type Timer = NoTimer;
+
+    fn keeps_log(keeps: &bool) -> bool {
+        *keeps
+    }
+
+    /// Says what it had, as a node does at its start.
+    fn recover(_: &bool, _: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
+        let position = Position { term: Term(1), index: LogIndex(1) };
+        cx.observe(Observation::Role { role: Role::Leader, term: Term(1) });
+        cx.observe(Observation::Snapshot { position, state: None, installed: true });
+        cx.observe(Observation::Commit { index: position.index });
+        Self { me: cx.node(), puts: 0 }
+    }
+
+    fn handle(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
+        let Input::Request { request, operation: Operation::Put { .. }, .. } = input else {
+            return;
+        };
+        let version = Version { timestamp: cx.wall().0, node: self.me, sequence: 1 };
+        let index = LogIndex(2 + self.puts);
+        let position = Position { term: Term(1), index };
+        match LogMoment::ALL[self.puts as usize % LogMoment::ALL.len()] {
+            LogMoment::Votes => {
+                cx.observe(Observation::Vote { term: Term(1), candidate: self.me });
+            }
+            LogMoment::Commits => cx.observe(Observation::Commit { index: LogIndex(1) }),
+            LogMoment::Truncates => {
+                cx.observe(Observation::Append { position, entry: EntryHash::of(&self.puts) });
+                cx.observe(Observation::Truncate { from: index });
+            }
+            LogMoment::Snapshots => {
+                cx.observe(Observation::Snapshot { position, state: None, installed: false });
+            }
+            LogMoment::Installs => {
+                cx.observe(Observation::Snapshot { position, state: None, installed: true });
+            }
+        }
+        self.puts += 1;
+        cx.reply(request, Reply::of(Outcome::Ok(Response::Written { version, existed: None })));
+    }
+
+    fn snapshot(&self) -> NodeSnapshot {
+        NodeSnapshot::new(self.me, Role::Leader)
+    }
+
+    fn promises(_: &bool, _: &Config) -> Promises {
+        Promises::default()
+    }
+}
+
+/// Ten puts, 10 ms apart, and a fault at a moment: when each put was invoked, and when the fault
+/// began if it did.
+fn talk(
+    keeps: bool,
+    moment: LogMoment,
+    nth: u32,
+    options: RunOptions,
+) -> (Vec<Time>, Option<Time>) {
+    let mut config = cluster::config(1);
+    let load = config.workload.as_mut().expect("a workload");
+    load.pace = Pace::Closed { think: Distribution::Constant(Span::from_millis(10)) };
+    let trigger = Trigger { what: Occurrence::OfLog(moment), node: None, nth, after: Span::ZERO };
+    config.faults.push(Fault {
+        id: FaultId(0),
+        start: Start::When(trigger),
+        lasts: Some(Span::from_nanos(1)),
+        action: FaultAction::Pause(Target::All),
+        forever: false,
+    });
+    let result: RunResult = run::<Talker>(&config, &cluster::names(&config), &keeps, 1, options);
+    let mut acts = result.history.nemesis().iter();
+    let began = acts.find(|act| act.fault == Some(FaultId(0)) && act.starts).map(|act| act.at);
+    (result.history.entries().iter().map(|entry| entry.invoked_at).collect(), began)
+}
+
+#[test]
+fn each_moment_fires_when_the_node_says_it_and_not_at_its_start() {
+    let traced = RunOptions { trace: true, ..RunOptions::default() };
+    for (place, moment) in LogMoment::all().enumerate() {
+        for (nth, put) in [(1, place), (2, place + 5)] {
+            let (puts, began) = talk(true, moment, nth, traced);
+            assert_eq!(puts.len(), 10);
+            assert_eq!(began, Some(puts[put]), "{moment:?} {nth}");
+            assert_eq!(talk(true, moment, nth, RunOptions::default()), (puts, began));
+        }
+        assert_eq!(talk(true, moment, 3, traced).1, None, "{moment:?}");
+    }
+}
+
+/// A trace has the node say everything, also what counts for nothing.
+#[test]
+fn nothing_fires_where_no_log_is_kept() {
+    let traced = RunOptions { trace: true, ..RunOptions::default() };
+    for moment in LogMoment::all() {
+        assert_eq!(talk(false, moment, 1, traced).1, None, "{moment:?}");
+        assert_eq!(talk(false, moment, 1, RunOptions::default()).1, None, "{moment:?}");
+    }
+}
