@@ -211,3 +211,26 @@ fn a_moment_finds_the_records_of_a_diary() {
         assert_eq!(lost(false, when(Occurrence::Persists, 1), seed), None, "it never syncs");
     }
 }
+
+/// A put waits until its record is durable: for the sync's latency, and for the record's bytes.
+#[test]
+fn a_write_is_answered_later_by_its_record_at_the_rate_of_the_disk() {
+    let puts = |rate: Option<u64>| {
+        let mut config = cluster::config(1);
+        config.disk.sync = Distribution::Constant(Span::from_millis(2));
+        config.disk.rate = rate;
+        let names = cluster::names(&config);
+        let result = run::<Diary>(&config, &names, &true, 1, RunOptions::default());
+        let latency = |entry: &splitbrain::history::Entry| entry.completed_at - entry.invoked_at;
+        result.history.entries().iter().map(latency).collect::<Vec<_>>()
+    };
+    let plain = puts(None);
+    assert_eq!(plain, [Span::from_millis(2); 10]);
+    // The first put has the same record each time; later ones have other times in it.
+    let longer = |rate| puts(Some(rate))[0].nanos() - 2_000_000;
+    let a_byte_a_millisecond = longer(1_000);
+    assert_eq!(a_byte_a_millisecond % 1_000_000, 0);
+    assert!((40_000_000..60_000_000).contains(&a_byte_a_millisecond), "a header has 36 bytes");
+    assert_eq!(2 * longer(2_000), a_byte_a_millisecond);
+    assert!(puts(Some(1_000)).iter().all(|latency| *latency > Span::from_millis(40)));
+}

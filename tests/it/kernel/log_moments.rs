@@ -12,12 +12,21 @@ use splitbrain::protocol::{
     Context, DiskImage, EntryHash, Input, Message, NoTimer, NodeSnapshot, Observation, Outcome,
     Protocol, Reply, Response, Role,
 };
-use splitbrain::run::{RunOptions, RunResult, run};
+use splitbrain::report::Report;
+use splitbrain::run::{Causes, QueueKind, RunOptions, RunResult, run};
 use splitbrain::sampler::Distribution;
 use splitbrain::time::{Span, Time};
 
 use crate::support::cluster;
 use crate::support::scenario::read_with;
+
+const TRACED: RunOptions = RunOptions {
+    trace: true,
+    steps: false,
+    queue: QueueKind::Calendar,
+    causes: Causes::OfAll,
+    without_last_write: false,
+};
 
 /// n1 is cut off with a client and keeps writing. Then all start again from their checkpoints, and
 /// n3 loses its disk.
@@ -70,7 +79,7 @@ fn leader_follower_votes_truncates_and_installs() {
         let fault =
             format!("[[fault]]\nid = 'f'\nwhen = {{ {when} }}\nfor = '1us'\npause = 'n2'\n");
         let scenario = read_with::<&str>(&format!("{ELECTIONS}{fault}"), &[]);
-        let traced = scenario.run(1, RunOptions { trace: true, ..RunOptions::default() });
+        let traced = scenario.run(1, TRACED);
         let plain = scenario.run(1, RunOptions::default());
         assert_eq!((traced.digest, &traced.history), (plain.digest, &plain.history), "{when}");
         traced.trace.expect("a trace")
@@ -177,14 +186,8 @@ impl Protocol for Talker {
     }
 }
 
-/// Ten puts, 10 ms apart, and a fault at a moment: when each put was invoked, and when the fault
-/// began if it did.
-fn talk(
-    keeps: bool,
-    moment: LogMoment,
-    nth: u32,
-    options: RunOptions,
-) -> (Vec<Time>, Option<Time>) {
+/// Ten puts, 10 ms apart, and a fault at a moment.
+fn talk(keeps: bool, moment: LogMoment, nth: u32, options: RunOptions) -> (Config, RunResult) {
     let mut config = cluster::config(1);
     let load = config.workload.as_mut().expect("a workload");
     load.pace = Pace::Closed { think: Distribution::Constant(Span::from_millis(10)) };
@@ -196,32 +199,54 @@ fn talk(
         action: FaultAction::Pause(Target::All),
         forever: false,
     });
-    let result: RunResult = run::<Talker>(&config, &cluster::names(&config), &keeps, 1, options);
+    let result = run::<Talker>(&config, &cluster::names(&config), &keeps, 1, options);
+    (config, result)
+}
+
+/// When the fault began, if it did.
+fn began(result: &RunResult) -> Option<Time> {
     let mut acts = result.history.nemesis().iter();
-    let began = acts.find(|act| act.fault == Some(FaultId(0)) && act.starts).map(|act| act.at);
-    (result.history.entries().iter().map(|entry| entry.invoked_at).collect(), began)
+    acts.find(|act| act.fault == Some(FaultId(0)) && act.starts).map(|act| act.at)
 }
 
 #[test]
 fn each_moment_fires_when_the_node_says_it_and_not_at_its_start() {
-    let traced = RunOptions { trace: true, ..RunOptions::default() };
     for (place, moment) in LogMoment::all().enumerate() {
         for (nth, put) in [(1, place), (2, place + 5)] {
-            let (puts, began) = talk(true, moment, nth, traced);
+            let (_, traced) = talk(true, moment, nth, TRACED);
+            let puts = traced.history.entries();
             assert_eq!(puts.len(), 10);
-            assert_eq!(began, Some(puts[put]), "{moment:?} {nth}");
-            assert_eq!(talk(true, moment, nth, RunOptions::default()), (puts, began));
+            assert_eq!(began(&traced), Some(puts[put].invoked_at), "{moment:?} {nth}");
+            let (_, plain) = talk(true, moment, nth, RunOptions::default());
+            assert_eq!((plain.digest, began(&plain)), (traced.digest, began(&traced)));
         }
-        assert_eq!(talk(true, moment, 3, traced).1, None, "{moment:?}");
+    }
+}
+
+#[test]
+fn a_moment_that_never_comes_is_told_of() {
+    let told = [
+        (LogMoment::Votes, "the nodes gave fewer than 3 votes"),
+        (LogMoment::Commits, "the nodes learned of a commit fewer than 3 times"),
+        (LogMoment::Truncates, "the nodes cut off the end of a log fewer than 3 times"),
+        (LogMoment::Snapshots, "the nodes took fewer than 3 snapshots"),
+        (LogMoment::Installs, "the nodes installed fewer than 3 snapshots"),
+    ];
+    for (moment, why) in told {
+        let (config, result) = talk(true, moment, 3, TRACED);
+        assert_eq!(began(&result), None);
+        let (report, _) = Report::of("talk", &config, &result);
+        let whys: Vec<&str> = report.never.iter().map(|never| never.why.as_str()).collect();
+        assert_eq!(whys, [format!("{why} by 30.000s")]);
     }
 }
 
 /// A trace has the node say everything, also what counts for nothing.
 #[test]
 fn nothing_fires_where_no_log_is_kept() {
-    let traced = RunOptions { trace: true, ..RunOptions::default() };
     for moment in LogMoment::all() {
-        assert_eq!(talk(false, moment, 1, traced).1, None, "{moment:?}");
-        assert_eq!(talk(false, moment, 1, RunOptions::default()).1, None, "{moment:?}");
+        for options in [TRACED, RunOptions::default()] {
+            assert_eq!(began(&talk(false, moment, 1, options).1), None, "{moment:?}");
+        }
     }
 }

@@ -270,6 +270,7 @@ impl File {
             let sync = ["\"1ms\"", "{ uniform = [\"1ms\", \"8ms\"] }", "{ exponential = \"4ms\" }"];
             let sync = draw.of(&sync);
             self.set("sync", sync);
+            self.maybe(draw, 4, "rate", &["\"10kB/s\"", "\"1MB/s\""]);
         }
     }
 
