@@ -443,6 +443,7 @@ impl Story {
             ended_at: ms(ended_at.unwrap_or(1_000)),
             never_served: self.never_served,
             survivors: &self.survivors,
+            log: None,
             applications: self.applications.as_deref(),
         })
     }

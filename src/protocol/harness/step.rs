@@ -89,6 +89,10 @@ impl<P: Protocol> Harness<P> {
                 let kind = kind.trim_start_matches(". ");
                 self.note(format_args!("  {node} {kind} {text}"));
                 self.observations.push((node, observation));
+                let now = self.now;
+                let said =
+                    self.listener.as_mut().and_then(|one| one.hears(now, node, &observation));
+                self.note_of_listener(said);
             }
             // Whose luck what follows depends on: nothing is drawn for it here.
             Effect::Continue(_) => {}
@@ -96,6 +100,13 @@ impl<P: Protocol> Harness<P> {
                 self.note(format_args!("  {node} stops: {why}"));
                 self.end_process(node);
             }
+        }
+    }
+
+    /// What a listener has to say of a step.
+    pub(super) fn note_of_listener(&mut self, said: Option<String>) {
+        if let Some(said) = said {
+            self.note(format_args!("  {said}"));
         }
     }
 
