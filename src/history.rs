@@ -17,7 +17,7 @@ use entry::Call;
 
 pub use effects::{Access, KeyContent, KeyEffect, KeyEffects, OtherKeys};
 pub use entry::{AccessOf, Entry, Failure, Function, Status};
-pub use parts::AccessIter;
+pub use parts::{AccessIter, ReadAnswer};
 pub use process::Process;
 pub use writers::Writers;
 
@@ -103,6 +103,8 @@ pub struct History {
     names: Arc<Names>,
     entries: Vec<Entry>,
     accesses: Accesses,
+    /// The parts of batches.
+    parts: BTreeMap<OpId, Box<[Operation]>>,
     nemesis: Vec<NemesisEvent>,
     contents: BTreeMap<OpId, Box<[Item]>>,
     elements: BTreeMap<OpId, Box<[Value]>>,
@@ -152,7 +154,7 @@ impl History {
         let invocation = Call { op: id, at, due_at, process, seq };
         self.entries.push(Entry::invoked(invocation, operation));
         if matches!(operation, Operation::Cas { .. }) {
-            self.begin_cas(id, at, process, operation);
+            self.begin_cas(id, process, operation);
         }
         id
     }
@@ -170,7 +172,7 @@ impl History {
         entry.completed_at = at;
         entry.completed_seq = seq;
         fill(entry);
-        if entry.function == Function::Cas {
+        if matches!(entry.function, Function::Cas | Function::Batch) {
             self.complete_accesses(op);
         }
     }
@@ -203,7 +205,7 @@ impl History {
     /// Records the version that the answer to a write names. When the write was retried, a node may
     /// have given it a later one.
     pub fn answered(&mut self, op: OpId, version: Version) {
-        let entry = &self.entries[op.0 as usize];
+        let entry = self.entry(op);
         // No node accepts an element that its list has already.
         self.over_unsaid |= entry.version.is_none() && entry.function != Function::Append;
         self.accept(op, version);

@@ -2,6 +2,7 @@
 //! numbers.
 
 use crate::id::{ClientId, FaultId, KeyId, Value, ValueKind};
+use crate::operation::{BatchId, Batches, Operation, ReadQuorum};
 
 /// The texts behind ids.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct Names {
     pub clients: Vec<String>,
     /// Faults by [`FaultId`].
     pub faults: Vec<String>,
+    /// The batches of the script.
+    pub batches: Batches,
 }
 
 impl Names {
@@ -61,5 +64,45 @@ impl Names {
             ValueKind::Made(ClientId::ARRIVALS, index) => format!("a.{}", index + 1),
             ValueKind::Made(client, index) => format!("{}.{}", self.client(client), index + 1),
         }
+    }
+
+    /// An operation in words, as the trace shows it: `put city=Raleigh w=2`. Its parts, if it is a
+    /// batch, are in `batches`.
+    #[must_use]
+    pub fn call(&self, operation: Operation, batches: &Batches) -> String {
+        let wanted = |quorum: Option<u16>| quorum.map_or(String::new(), |w| format!(" w={w}"));
+        match operation {
+            Operation::Put { key, value, quorum } => {
+                format!("put {}={}{}", self.key(key), self.value(value), wanted(quorum))
+            }
+            Operation::Get { key, quorum } => {
+                let text = format!("get {}", self.key(key));
+                let Some(ReadQuorum { replicas, repair }) = quorum else { return text };
+                let repair = if repair { " repair" } else { "" };
+                format!("{text} r={replicas}{repair}")
+            }
+            Operation::Delete { key, quorum } => {
+                format!("delete {}{}", self.key(key), wanted(quorum))
+            }
+            Operation::List => "list".into(),
+            Operation::ReadAll => "read-all".into(),
+            Operation::Clear => "clear".into(),
+            Operation::Append { key, value, quorum } => {
+                format!("append {} to {}{}", self.value(value), self.key(key), wanted(quorum))
+            }
+            Operation::Cas { key, from, to } => self.cas(key, from, to),
+            Operation::Batch(batch) => self.batch(batch, batches),
+        }
+    }
+
+    /// A compare-and-set in words: `cas city from Rome to Oslo`, `cas city from nothing to Oslo`.
+    pub(crate) fn cas(&self, key: KeyId, from: Option<Value>, to: Value) -> String {
+        let from = from.map_or_else(|| "nothing".to_owned(), |from| self.value(from));
+        format!("cas {} from {from} to {}", self.key(key), self.value(to))
+    }
+
+    fn batch(&self, batch: BatchId, batches: &Batches) -> String {
+        let parts = batches.get(batch).iter().map(|part| self.call(*part, batches));
+        format!("batch [{}]", parts.collect::<Vec<_>>().join(", "))
     }
 }

@@ -3,8 +3,8 @@
 use std::hash::{Hash, Hasher};
 use std::mem::discriminant;
 
+use crate::digest::name_hash;
 use crate::id::{KeyId, OpId, Value};
-use crate::names::Names;
 
 /// A read that its coordinator, the node asked, answers from several replicas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,13 +67,17 @@ pub enum Operation {
         /// The value that it holds then.
         to: Value,
     },
+    /// Several operations on single keys, done at one place in the order or not at all. A part sees
+    /// what the parts before it wrote. If a compare-and-set among them finds another value than it
+    /// expects, nothing is done.
+    Batch(BatchId),
 }
 
 // A request travels as an event, and every event is as large as the largest.
 const _: () = assert!(size_of::<Operation>() <= 24);
 
 impl Operation {
-    /// The key the operation is on; `None` for those on the whole store.
+    /// The key the operation is on; `None` for those on the whole store, and for a batch.
     #[must_use]
     pub const fn key(self) -> Option<KeyId> {
         match self {
@@ -82,11 +86,12 @@ impl Operation {
             | Self::Delete { key, .. }
             | Self::Append { key, .. }
             | Self::Cas { key, .. } => Some(key),
-            Self::List | Self::ReadAll | Self::Clear => None,
+            Self::List | Self::ReadAll | Self::Clear | Self::Batch(_) => None,
         }
     }
 
-    /// The same operation, its value marked as written by `op`: see [`Value`].
+    /// The same operation, its value marked as written by `op`: see [`Value`]. The values of a
+    /// batch are marked one by one.
     #[must_use]
     pub(crate) fn written_by(mut self, op: OpId) -> Self {
         if let Self::Put { value, .. } | Self::Append { value, .. } | Self::Cas { to: value, .. } =
@@ -97,29 +102,10 @@ impl Operation {
         self
     }
 
-    /// The operation in words, as the trace shows it: `put city=Raleigh w=2`.
+    /// Whether its client looks for the leader: it changes the store, or is a batch.
     #[must_use]
-    pub fn describe(self, names: &Names) -> String {
-        let wanted = |quorum: Option<u16>| quorum.map_or(String::new(), |w| format!(" w={w}"));
-        match self {
-            Self::Put { key, value, quorum } => {
-                format!("put {}={}{}", names.key(key), names.value(value), wanted(quorum))
-            }
-            Self::Get { key, quorum } => {
-                let text = format!("get {}", names.key(key));
-                let Some(ReadQuorum { replicas, repair }) = quorum else { return text };
-                let repair = if repair { " repair" } else { "" };
-                format!("{text} r={replicas}{repair}")
-            }
-            Self::Delete { key, quorum } => format!("delete {}{}", names.key(key), wanted(quorum)),
-            Self::List => "list".into(),
-            Self::ReadAll => "read-all".into(),
-            Self::Clear => "clear".into(),
-            Self::Append { key, value, quorum } => {
-                format!("append {} to {}{}", names.value(value), names.key(key), wanted(quorum))
-            }
-            Self::Cas { key, from, to } => cas_text(names, key, from, to),
-        }
+    pub(crate) const fn asks_leader(self) -> bool {
+        self.is_write() || matches!(self, Self::Batch(_))
     }
 
     /// Whether it changes the store.
@@ -131,15 +117,75 @@ impl Operation {
             | Self::Clear
             | Self::Append { .. }
             | Self::Cas { .. } => true,
+            Self::Batch(batch) => batch.writes(),
             Self::Get { .. } | Self::List | Self::ReadAll => false,
         }
     }
 }
 
-/// A compare-and-set in words: `cas city from Rome to Oslo`, `cas city from nothing to Oslo`.
-pub(crate) fn cas_text(names: &Names, key: KeyId, from: Option<Value>, to: Value) -> String {
-    let from = from.map_or_else(|| "nothing".to_owned(), |from| names.value(from));
-    format!("cas {} from {from} to {}", names.key(key), names.value(to))
+/// A batch of operations, by its place in a table of [`Batches`].
+///
+/// Its hash is that of its parts, so that what a batch asks for is in the digest of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchId {
+    digest: u64,
+    place: u32,
+    writes: bool,
+    appends: bool,
+}
+
+impl BatchId {
+    /// Whether a part changes the store.
+    #[must_use]
+    pub const fn writes(self) -> bool {
+        self.writes
+    }
+
+    /// Whether a part appends to a list.
+    #[must_use]
+    pub const fn appends(self) -> bool {
+        self.appends
+    }
+}
+
+impl Hash for BatchId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.digest.hash(state);
+    }
+}
+
+/// The parts of batches. A batch stays in its table for good.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batches(Vec<Box<[Operation]>>);
+
+impl Batches {
+    /// The most parts of a batch.
+    pub const MOST_PARTS: usize = 16;
+
+    /// Keeps the parts of a batch: puts, gets, deletes, appends and compare-and-sets.
+    ///
+    /// # Panics
+    ///
+    /// At 2^32 batches, and for a part that is on no single key.
+    pub fn intern(&mut self, parts: Box<[Operation]>) -> BatchId {
+        assert!(parts.iter().all(|part| part.key().is_some()), "parts are on single keys");
+        let place = u32::try_from(self.0.len()).expect("fewer than 2^32 batches");
+        let digest = name_hash(&parts[..]);
+        let writes = parts.iter().any(|part| part.is_write());
+        let appends = parts.iter().any(|part| matches!(part, Operation::Append { .. }));
+        self.0.push(parts);
+        BatchId { digest, place, writes, appends }
+    }
+
+    /// The parts of a batch, in their order.
+    ///
+    /// # Panics
+    ///
+    /// When it is of another table.
+    #[must_use]
+    pub fn get(&self, batch: BatchId) -> &[Operation] {
+        &self.0[batch.place as usize]
+    }
 }
 
 /// As derived, but that a read of one replica alone is hashed by its key: digests of runs that know
@@ -154,6 +200,7 @@ impl Hash for Operation {
             Self::Delete { key, quorum } => (key, quorum).hash(state),
             Self::Append { key, value, quorum } => (key, value, quorum).hash(state),
             Self::Cas { key, from, to } => (key, from, to).hash(state),
+            Self::Batch(batch) => batch.hash(state),
             Self::List | Self::ReadAll | Self::Clear => {}
         }
     }

@@ -50,6 +50,19 @@ pub enum Property {
     AppendUniqueness,
     /// One copy of the data could have given every answer (Herlihy and Wing, 1990).
     Linearizability,
+    /// A node votes for one candidate a term, and its term never goes back (Raft section 5.2).
+    Votes,
+    /// Two logs that have an entry of one term and index are equal up to there (Raft section 5.3).
+    LogMatching,
+    /// A node that leads cuts nothing off its log (Raft figure 3).
+    LeaderAppendOnly,
+    /// Who leads a term has every entry that was committed in an earlier one (Raft section 5.4).
+    LeaderCompleteness,
+    /// All nodes commit the same entries in the same order, and so reach the same states (Raft
+    /// figure 3).
+    StateMachineSafety,
+    /// A committed entry is durable on a quorum, and never lost by all nodes.
+    CommittedDurable,
 }
 
 /// When a property has to hold.
@@ -75,6 +88,20 @@ impl Property {
         self.kind_and_bounds().0
     }
 
+    /// Whether it is about a replicated log: only runs of protocols that keep one are judged.
+    #[must_use]
+    pub const fn is_of_a_log(self) -> bool {
+        matches!(
+            self,
+            Self::Votes
+                | Self::LogMatching
+                | Self::LeaderAppendOnly
+                | Self::LeaderCompleteness
+                | Self::StateMachineSafety
+                | Self::CommittedDurable
+        )
+    }
+
     const fn kind_and_bounds(self) -> (PropertyKind, &'static [&'static str]) {
         match self {
             Self::Convergence | Self::LwwMaximum | Self::Durability | Self::Liveness => {
@@ -92,7 +119,13 @@ impl Property {
             | Self::SplitBrain
             | Self::Resurrection
             | Self::AppendUniqueness
-            | Self::Linearizability => (PropertyKind::Always, &[]),
+            | Self::Linearizability
+            | Self::Votes
+            | Self::LogMatching
+            | Self::LeaderAppendOnly
+            | Self::LeaderCompleteness
+            | Self::StateMachineSafety
+            | Self::CommittedDurable => (PropertyKind::Always, &[]),
         }
     }
 }
@@ -180,6 +213,12 @@ impl Promises {
         self.0.retain(|(other, _)| *other != property);
         self.0.push((property, promise));
         self
+    }
+
+    /// Whether anything is said of `property`.
+    #[must_use]
+    pub fn says_of(&self, property: Property) -> bool {
+        self.0.iter().any(|(other, _)| *other == property)
     }
 
     /// What is promised of `property`.

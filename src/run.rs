@@ -72,6 +72,7 @@ pub(crate) fn conclude(config: &Config, judged: Judged) -> RunResult {
         unserved: finished.unserved,
         leaderships: finished.leaderships,
         recoveries: finished.recoveries,
+        log: finished.log,
         impacts: finished.impacts,
         incidents: finished.incidents,
         checks,

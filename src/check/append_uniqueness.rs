@@ -153,7 +153,7 @@ fn lost(facts: &Facts<'_>) -> Vec<OpId> {
             }
             Function::Clear => all_ended_until = entry.end().max(all_ended_until),
             Function::Get | Function::List | Function::ReadAll | Function::Append => {}
-            Function::Cas => unreachable!("{ACCESSES}"),
+            Function::Cas | Function::Batch => unreachable!("{ACCESSES}"),
         }
     }
     let is_lost = |entry: &Entry, value| {

@@ -8,6 +8,8 @@ use crate::names::Names;
 use crate::protocol::NodeSnapshot;
 use crate::time::Time;
 
+use super::replicated_log::findings::LogFindings;
+
 /// Everything that checkers may use.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
@@ -30,6 +32,8 @@ pub struct Evidence<'a> {
     pub never_served: u64,
     /// The nodes that never crashed, lost power or restarted, so they never lost their memory.
     pub survivors: &'a NodeSet,
+    /// What was found of the replicated log; `None` where the protocol keeps none.
+    pub log: Option<&'a LogFindings>,
     /// What each node applied, in event order; `None` if that was not recorded.
     pub applications: Option<&'a [Application]>,
 }

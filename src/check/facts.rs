@@ -273,7 +273,7 @@ impl<'a> Facts<'a> {
                     }
                 }
                 Function::Delete | Function::Clear => {}
-                Function::Cas => unreachable!("{ACCESSES}"),
+                Function::Cas | Function::Batch => unreachable!("{ACCESSES}"),
             }
         }
     }
@@ -363,7 +363,8 @@ impl<'a> Facts<'a> {
             let element =
                 |(op, entry): (OpId, &Entry)| Some((entry.key, entry.value?, entry.version?, op));
             let mut elements: Vec<_> = appends.filter_map(element).collect();
-            elements.sort_unstable();
+            // Of one version the first invoked comes first.
+            elements.sort_by_key(|(key, value, version, _)| (*key, *value, *version));
             let of_one = elements.chunk_by(|a, b| (a.0, a.1, a.2) == (b.0, b.1, b.2));
             let mut repeated: Vec<OpId> =
                 of_one.flat_map(|of| of[1..].iter().map(|e| e.3)).collect();

@@ -181,7 +181,7 @@ fn translate(facts: &Facts<'_>, by: ValuesBy) -> Operations {
             Status::Info | Status::Pending | Status::Fail => continue,
         };
         let rank = match entry.function {
-            Function::Cas => symbols.answer_joined(&mut operations, op, ret),
+            Function::Cas | Function::Batch => symbols.answer_joined(&mut operations, op, ret),
             Function::Put
             | Function::Get
             | Function::Delete
@@ -292,7 +292,9 @@ fn asked_or_found<'a>(history: &'a History, access: OpId, entry: &Entry) -> Opti
     if effect.is_some() || !is_open || entry.function != Function::Get {
         return effect;
     }
-    let AccessOf::Cas = entry.access_of?;
+    if !entry.access_of.is_some_and(AccessOf::is_cas) {
+        return None;
+    }
     let found = entry.value.map_or(Found::Nothing, Found::Value);
     Some(KeyEffect { key: entry.key, version: None, access: Access::Read(found) })
 }
@@ -333,7 +335,8 @@ fn found_in_words(facts: &Facts<'_>, op: OpId) -> String {
     };
     let entry = history.entry(op);
     let is_mismatch = entry.failure == Some(Failure::Mismatch);
-    if (entry.is_write() || !entry.is_ok()) && !is_mismatch {
+    let is_read = entry.is_ok() && (!entry.is_write() || entry.function == Function::Batch);
+    if !is_read && !is_mismatch {
         return String::new();
     }
     let mut effects = history.effects(op).filter_map(|effect| Some((effect.key, effect.found()?)));
@@ -342,6 +345,7 @@ fn found_in_words(facts: &Facts<'_>, op: OpId) -> String {
     } else {
         let shown: Vec<String> = effects.by_ref().take(SHOWN).map(of_key).collect();
         match (shown.is_empty(), effects.count()) {
+            (true, _) if entry.function == Function::Batch => return String::new(),
             (true, _) => "no key".to_owned(),
             (false, 0) => shown.join(", "),
             (false, more) => format!("{} and {more} more", shown.join(", ")),
@@ -354,8 +358,8 @@ fn witness(facts: &Facts<'_>, contradiction: &Contradiction) -> Witness {
     let history = facts.evidence.history;
     let names = facts.evidence.names();
     let name = |op| {
-        let entry = history.entry(op);
-        format!("{}{}", words::call_by(names, entry), found_in_words(facts, op))
+        let (call, client) = (words::call_of(history, op), history.entry(op).client);
+        format!("{call} by {}{}", names.client(client), found_in_words(facts, op))
     };
     let at = |end| match end {
         EndOf::Call(op) => format!(" at {} s", history.entry(op).invoked_at),

@@ -38,6 +38,7 @@ mod lww_maximum;
 mod mechanism;
 mod order;
 mod replay;
+pub mod replicated_log;
 mod replication_lag;
 mod report;
 mod resurrection;
@@ -50,7 +51,8 @@ mod testing;
 mod visibility;
 pub(crate) mod words;
 
-/// Runs every checker, in the order of [`Property`], and compares each finding with
+/// Runs every checker, in the order of [`Property`] (those of a replicated log where the protocol
+/// keeps one), and compares each finding with
 /// `promises`, given the `incidents` of the run and how long the cluster may need to settle.
 #[must_use]
 pub fn judge(
@@ -79,6 +81,12 @@ pub fn judge(
         Property::Resurrection => resurrection::check(&facts),
         Property::AppendUniqueness => append_uniqueness::check(&facts),
         Property::Linearizability => linearizability::check(&facts),
+        Property::Votes
+        | Property::LogMatching
+        | Property::LeaderAppendOnly
+        | Property::LeaderCompleteness
+        | Property::StateMachineSafety
+        | Property::CommittedDurable => replicated_log::check(evidence, property),
     };
     let led = |node| evidence.leaderships.iter().any(|leadership| leadership.node == node);
     let unsettled = still_settling(evidence, settles);
@@ -96,7 +104,8 @@ pub fn judge(
         }
         hold(property, finding, (promise, voided_by), too_soon)
     };
-    Property::all().map(report).collect()
+    let is_judged = |property: &Property| !property.is_of_a_log() || evidence.log.is_some();
+    Property::all().filter(is_judged).map(report).collect()
 }
 
 /// Names the operations that clients invoked, each once, in the place of their accesses.
@@ -203,6 +212,8 @@ fn hold(
     CheckReport { property, verdict, promise, voided_by, judged, demands, figures, mechanism: None }
 }
 
+#[cfg(test)]
+mod batches;
 #[cfg(test)]
 mod compare_and_set;
 #[cfg(test)]

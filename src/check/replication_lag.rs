@@ -79,7 +79,7 @@ fn leaves_something(facts: &Facts<'_>, op: OpId, entry: &Entry) -> bool {
             Function::Delete => entry.existed != Some(false),
             Function::Clear => facts.evidence.history.effects(op).next().is_some(),
             Function::Get | Function::List | Function::ReadAll => false,
-            Function::Cas => unreachable!("{ACCESSES}"),
+            Function::Cas | Function::Batch => unreachable!("{ACCESSES}"),
         }
 }
 

@@ -97,6 +97,7 @@ fn windows(facts: &Facts<'_>) -> Vec<Overlap> {
 fn wrote(facts: &Facts<'_>, op: OpId, entry: &Entry) -> bool {
     match entry.function {
         Function::Put | Function::Delete | Function::Cas => true,
+        Function::Batch => entry.is_write(),
         Function::Clear => facts.evidence.history.effects(op).next().is_some(),
         Function::Append => !facts.is_repeated(op),
         Function::Get | Function::List | Function::ReadAll => false,

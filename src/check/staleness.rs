@@ -316,7 +316,8 @@ impl<'a> KeyWrites<'a> {
         let missed: Vec<MissedWrites> = of_lists.iter().map(|(_, missed)| *missed).collect();
         for ((op, _), count) in of_lists.iter().zip(self.lists().registers.count(&missed)) {
             // In the order of the reads.
-            if let Ok(place) = stale.binary_search_by_key(op, |one| one.read) {
+            let when = |op| self.facts.evidence.history.when(op);
+            if let Ok(place) = stale.binary_search_by_key(&when(*op), |one| when(one.read)) {
                 stale[place].behind += count;
             }
         }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::config::{Bounds, Config};
-use crate::history::{ContestedWrite, Failure, Function, History, Item, Over, Process, Status};
+use crate::history::{ContestedWrite, Failure, Function, History, Item, Over, Status};
 use crate::id::{ClientId, KeyId, NodeId, NodeSet, OpId, Term, Value, Version};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
 use crate::names::Names;
@@ -20,6 +20,7 @@ use super::{CheckReport, Evidence, ExpectedVerdict, Verdict, Witness, judge};
 
 pub(super) mod any_story;
 pub(super) mod definitions;
+pub(super) mod several;
 
 pub(super) const fn ms(ms: u64) -> Time {
     Time::from_nanos(ms * 1_000_000)
@@ -65,6 +66,10 @@ pub(super) struct Line {
     existed: Option<bool>,
     /// What a compare-and-set finds that it does not expect: a value, and a version.
     instead: Option<(Option<Value>, Option<i64>)>,
+    /// Of a batch its parts, each with the version that it is given or finds, and what a get finds.
+    parts: Vec<(Operation, Option<i64>, Option<Value>)>,
+    /// Which part of a batch finds something else than it expects, and what.
+    mismatch_of: Option<(usize, String, i64)>,
 }
 
 /// Methods that set one field and hand the whole back.
@@ -196,6 +201,8 @@ impl Story {
             over: Over::Unsaid,
             existed: None,
             instead: None,
+            parts: Vec::new(),
+            mismatch_of: None,
         });
         self.lines.last_mut().expect("pushed above")
     }
@@ -213,33 +220,6 @@ impl Story {
     pub(super) fn delete(&mut self, client: &str, key: &str) -> &mut Line {
         let key = self.key(key);
         self.tell(client, Operation::Delete { key, quorum: None })
-    }
-
-    /// A compare-and-set from a value, or from nothing.
-    pub(super) fn cas(
-        &mut self,
-        client: &str,
-        key: &str,
-        from: Option<&str>,
-        to: &str,
-    ) -> &mut Line {
-        let (key, from, to) = (self.key(key), from.map(|from| self.value(from)), self.value(to));
-        self.tell(client, Operation::Cas { key, from, to })
-    }
-
-    /// A compare-and-set that fails, for it finds another value than it expects, or nothing.
-    pub(super) fn mismatch(
-        &mut self,
-        client: &str,
-        key: &str,
-        from: Option<&str>,
-        found: Option<(&str, i64)>,
-    ) -> &mut Line {
-        let found = found.map(|(value, version)| (self.value(value), version));
-        let (value, version) = found.unzip();
-        let line = self.cas(client, key, from, "never put").because(Failure::Mismatch);
-        line.instead = Some((value, version));
-        line
     }
 
     /// A clear that removes these keys with these versions.
@@ -370,7 +350,11 @@ impl Story {
             line.operation.is_write()
                 && (line.version == Some(timestamp)
                     || line.attempts.contains(&timestamp)
-                    || line.removes.iter().any(|(_, version)| *version == timestamp))
+                    || line.removes.iter().any(|(_, version)| *version == timestamp)
+                    || line
+                        .parts
+                        .iter()
+                        .any(|(part, version, _)| part.is_write() && *version == Some(timestamp)))
         };
         let by = self.lines.iter().find(is_writer).map_or(1, |line| line.node);
         Version { timestamp, node: node(by), sequence: 1 }
@@ -393,8 +377,7 @@ impl Story {
             let line = &self.lines[i];
             if !completes {
                 let due_at = ms(at.saturating_sub(line.waited));
-                let op =
-                    history.invoke(ms(at), due_at, Process::first(line.client), line.operation);
+                let op = self.invoke(&mut history, line, due_at);
                 ids[i] = Some(op);
                 if let Some((accepted, answered)) = line.handled {
                     let (accepted_at, answered_at) = (ms(accepted), ms(answered));
@@ -431,9 +414,7 @@ impl Story {
             if let (Operation::Get { .. }, Some(elements)) = (line.operation, &line.elements) {
                 history.set_elements(op, elements.clone().into());
             }
-            if let (Some((value, version)), Status::Fail) = (line.instead, status) {
-                history.mismatched(op, value, version.map(|version| self.stamp(version)), None);
-            }
+            self.answer(&mut history, line, op);
             if matches!(line.operation, Operation::List | Operation::ReadAll) {
                 let whole = line.operation == Operation::ReadAll;
                 let item = |(key, value, version): &(KeyId, Value, i64)| Item {
@@ -462,6 +443,7 @@ impl Story {
             ended_at: ms(ended_at.unwrap_or(1_000)),
             never_served: self.never_served,
             survivors: &self.survivors,
+            log: None,
             applications: self.applications.as_deref(),
         })
     }

@@ -47,7 +47,7 @@ pub(super) fn visibility(history: &History) -> Vec<Freshness> {
             | Function::List
             | Function::ReadAll
             | Function::Append => {}
-            Function::Cas => unreachable!("{ACCESSES}"),
+            Function::Cas | Function::Batch => unreachable!("{ACCESSES}"),
         }
     }
     let mut freshness = Vec::new();
@@ -84,14 +84,15 @@ fn events(history: &History) -> Vec<(OpId, &Entry)> {
     let completed = history.accesses().filter(|(_, entry)| entry.is_ok());
     let mut events: Vec<(u32, OpId, &Entry)> = completed
         .filter_map(|(op, entry)| match entry.function {
-            // What a compare-and-set has read comes without a version.
+            // What a compare-and-set has read comes without a version; and what a batch reads it
+            // may have put itself.
             Function::Get if entry.access_of.is_some() => None,
             Function::Get => Some((entry.invoked_seq, op, entry)),
             Function::Put | Function::Delete | Function::Append => {
                 Some((entry.completed_seq, op, entry))
             }
             Function::List | Function::ReadAll | Function::Clear => None,
-            Function::Cas => unreachable!("{ACCESSES}"),
+            Function::Cas | Function::Batch => unreachable!("{ACCESSES}"),
         })
         .collect();
     events.sort_unstable_by_key(|(place, ..)| *place);

@@ -1,10 +1,9 @@
 //! Words for witnesses: how their sentences name operations, versions and nodes.
 
-use crate::history::{AccessOf, Entry, Function};
-use crate::id::{KeyId, NodeId};
+use crate::history::{AccessOf, Entry, Function, History};
+use crate::id::{KeyId, NodeId, OpId};
 use crate::named::Named;
 use crate::names::Names;
-use crate::operation::cas_text;
 use crate::protocol::Stored;
 
 /// The most nodes that a sentence names; it counts the rest.
@@ -15,6 +14,8 @@ pub(crate) fn call(names: &Names, entry: &Entry) -> String {
     let function = entry.function.name();
     let of = match entry.access_of {
         Some(AccessOf::Cas) => " (of a cas)",
+        Some(AccessOf::Batch) => " (of a batch)",
+        Some(AccessOf::CasInBatch) => " (of a cas in a batch)",
         None => "",
     };
     let call = match (entry.function, entry.value) {
@@ -30,10 +31,21 @@ pub(crate) fn call(names: &Names, entry: &Entry) -> String {
         (Function::List | Function::ReadAll | Function::Clear, _) => function.to_owned(),
         (Function::Cas, to) => {
             let to = to.expect("a compare-and-set has a value from its invocation on");
-            cas_text(names, entry.key, entry.over, to)
+            names.cas(entry.key, entry.over, to)
         }
+        (Function::Batch, _) => function.to_owned(),
     };
     call + of
+}
+
+/// An operation with its arguments, and a batch with its parts.
+pub(crate) fn call_of(history: &History, op: OpId) -> String {
+    let (names, entry) = (history.names(), history.entry(op));
+    if entry.function != Function::Batch {
+        return call(names, entry);
+    }
+    let parts = history.parts(op).iter().map(|part| names.call(*part, &names.batches));
+    format!("batch [{}]", parts.collect::<Vec<_>>().join(", "))
 }
 
 /// An operation and who invoked it: `put city=Raleigh by c1`.

@@ -373,6 +373,10 @@ pub(super) struct ExplainArgs {
     /// call (delete city).
     #[arg(long, value_name = "VALUE")]
     pub(super) write: Option<String>,
+    /// Show this event of the run instead, counted from 1, and what led to it
+    #[arg(long, value_name = "N", conflicts_with = "write")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) event: Option<u64>,
     /// Set something in the scenario, as in network.loss=1%
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub(super) sets: Vec<String>,

@@ -29,10 +29,16 @@ pub(super) fn run(args: &PromisesArgs, env: &mut Environment<'_>) -> Result<Exit
     Ok(Exit::Pass)
 }
 
+/// The properties that are judged: those of a replicated log where the protocol says something of
+/// them.
+fn said_of(promises: &Promises) -> impl Iterator<Item = Property> {
+    Property::all().filter(|property| !property.is_of_a_log() || promises.says_of(*property))
+}
+
 /// The properties in order, grouped by promise.
 fn groups(promises: &Promises) -> Vec<(Promise, Vec<Property>)> {
     let mut groups: Vec<(Promise, Vec<Property>)> = Vec::new();
-    for property in Property::all() {
+    for property in said_of(promises) {
         let promise = promises.of(property);
         match groups.iter_mut().find(|(other, _)| *other == promise) {
             Some((_, properties)) => properties.push(property),
@@ -127,7 +133,7 @@ fn document(name: &str, scenario: &Scenario, promises: &Promises, settles: Settl
         "settle_ns": scenario.config.settle.nanos(),
         "settles_within_ns": within,
         "settles_within_unsaid": unsaid,
-        "promises": Property::all().map(promise).collect::<Vec<_>>(),
+        "promises": said_of(promises).map(promise).collect::<Vec<_>>(),
     })
 }
 

@@ -98,7 +98,13 @@ impl Bounds {
             | Property::Liveness
             | Property::Resurrection
             | Property::AppendUniqueness
-            | Property::Linearizability => true,
+            | Property::Linearizability
+            | Property::Votes
+            | Property::LogMatching
+            | Property::LeaderAppendOnly
+            | Property::LeaderCompleteness
+            | Property::StateMachineSafety
+            | Property::CommittedDurable => true,
         }
     }
 }

@@ -29,21 +29,24 @@ impl Config {
     }
 
     /// The fewest replicas that a read of the run asks, and whether all reads repair; `None` if
-    /// some read asks one node alone, as a read of all keys and a compare-and-set do, or there are
-    /// no reads.
+    /// some read asks one node alone, as a read of all keys, a compare-and-set and a batch do, or
+    /// there are no reads.
     #[must_use]
     pub fn weakest_read_quorum(&self) -> Option<ReadQuorum> {
         let mut quorums = Vec::new();
-        let reads = |mix: &Mix| mix.has_reads() || mix.cas > 0;
+        let reads = |mix: &Mix| mix.has_reads() || mix.cas > 0 || mix.batch > 0;
         for workload in self.workloads().filter(|workload| reads(&workload.mix)) {
-            let Mix { list, read_all, cas, .. } = workload.mix;
-            let asks_one = list > 0 || read_all > 0 || cas > 0;
+            let Mix { list, read_all, cas, batch, .. } = workload.mix;
+            let asks_one = list > 0 || read_all > 0 || cas > 0 || batch > 0;
             quorums.push(workload.read_quorum.filter(|_| !asks_one));
         }
         for scripted in &self.script {
             match scripted.operation {
                 Operation::Get { quorum, .. } => quorums.push(quorum),
-                Operation::List | Operation::ReadAll | Operation::Cas { .. } => quorums.push(None),
+                Operation::List
+                | Operation::ReadAll
+                | Operation::Cas { .. }
+                | Operation::Batch(_) => quorums.push(None),
                 Operation::Put { .. }
                 | Operation::Delete { .. }
                 | Operation::Append { .. }
@@ -78,7 +81,8 @@ impl Config {
             | Operation::List
             | Operation::ReadAll
             | Operation::Clear
-            | Operation::Cas { .. } => None,
+            | Operation::Cas { .. }
+            | Operation::Batch(_) => None,
         });
         self.workloads().filter_map(|workload| workload.read_quorum).chain(scripted)
     }
@@ -104,14 +108,15 @@ impl Config {
             | Operation::List
             | Operation::ReadAll
             | Operation::Clear
-            | Operation::Cas { .. } => false,
+            | Operation::Cas { .. }
+            | Operation::Batch(_) => false,
         })
     }
 
     /// Whether everything that the run writes is appended.
     #[must_use]
     pub fn only_appends(&self) -> bool {
-        let appends = |mix: &Mix| mix.put == 0 && mix.delete == 0 && mix.cas == 0;
+        let appends = |mix: &Mix| mix.put == 0 && mix.delete == 0 && mix.cas == 0 && mix.batch == 0;
         self.workloads().all(|workload| appends(&workload.mix))
             && self.script.iter().all(|one| !one.operation.is_write() || is_append(one))
     }
@@ -120,7 +125,10 @@ impl Config {
     #[must_use]
     pub fn appends(&self) -> bool {
         self.workloads().any(|workload| workload.mix.append > 0)
-            || self.script.iter().any(is_append)
+            || self.script.iter().any(|scripted| match scripted.operation {
+                Operation::Batch(batch) => batch.appends(),
+                _ => is_append(scripted),
+            })
     }
 
     /// The clients of the script whose operations without a node may ask one that does not lead,

@@ -77,13 +77,15 @@ pub struct Mix {
     pub append: u32,
     /// Compare-and-sets to a unique value, from what the client last saw of the key.
     pub cas: u32,
+    /// Batches of a few puts, gets and deletes.
+    pub batch: u32,
 }
 
 impl Mix {
     /// Whether anything is written.
     #[must_use]
     pub const fn has_writes(&self) -> bool {
-        self.put > 0 || self.delete > 0 || self.append > 0 || self.cas > 0
+        self.put > 0 || self.delete > 0 || self.append > 0 || self.cas > 0 || self.batch > 0
     }
 
     /// Whether anything is read.

@@ -16,7 +16,7 @@ pub struct RunMeasures {
     /// Its verdict.
     pub verdict: RunVerdict,
     /// How every property was judged, in the order of [`Property`].
-    pub checks: Vec<ExpectedVerdict>,
+    pub checks: Vec<Option<ExpectedVerdict>>,
     /// Operations by function, in the order of [`Function`].
     pub functions: Vec<FunctionMeasures>,
     /// Writes that were acknowledged.
@@ -97,7 +97,7 @@ impl RunMeasures {
             figures.iter().find(|(other, _)| *other == name).map(|(_, figure)| *figure)
         };
         let figure = |property, name| known(property, name).unwrap_or(0);
-        let judged = |property| report(property).map_or(ExpectedVerdict::Unknown, |c| c.judged);
+        let judged = |property| report(property).map(|check| check.judged);
         let divergence = report(Property::Convergence)
             .filter(|check| check.judged != ExpectedVerdict::Valid)
             .map_or_else(Vec::new, |check| {

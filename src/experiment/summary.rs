@@ -196,7 +196,7 @@ impl Summary {
         };
         let judged = |sample: &RunMeasures| sample.checks[Property::Durability as usize];
         let lost = |wanted: fn(ExpectedVerdict) -> bool| {
-            samples.iter().filter(|s| wanted(judged(s))).map(|sample| sample.lost).sum()
+            samples.iter().filter(|s| judged(s).is_some_and(wanted)).map(|sample| sample.lost).sum()
         };
         let messages = terms(samples, |s| s.messages, RunMeasures::operations);
         let ratio = |terms: &[RatioTerm]| {
@@ -423,7 +423,7 @@ fn curve(runs: &[RunSample]) -> Vec<(u64, f64)> {
 fn checks(samples: &[RunMeasures]) -> Vec<(String, [u64; ExpectedVerdict::ALL.len()])> {
     let count = |property: Property| {
         let judged = |verdict: ExpectedVerdict| {
-            samples.iter().filter(|s| s.checks[property as usize] == verdict).count() as u64
+            samples.iter().filter(|s| s.checks[property as usize] == Some(verdict)).count() as u64
         };
         (
             property.name().to_owned(),
@@ -437,7 +437,7 @@ fn checks(samples: &[RunMeasures]) -> Vec<(String, [u64; ExpectedVerdict::ALL.le
 fn diverged(samples: &[RunMeasures]) -> Vec<(String, u64)> {
     let mut counts: Vec<(String, u64)> = Vec::new();
     let judged = |sample: &&RunMeasures| {
-        sample.checks[Property::Convergence as usize] != ExpectedVerdict::Valid
+        sample.checks[Property::Convergence as usize] != Some(ExpectedVerdict::Valid)
     };
     for sample in samples.iter().filter(judged) {
         let phrases: Vec<&str> = sample.divergence.iter().map(|hazard| hazard.phrase()).collect();

@@ -7,7 +7,7 @@
 
 use crate::check::{CheckReport, Mechanism, Verdict, Witness};
 use crate::config::{Config, ExpectedVerdict};
-use crate::history::{History, Writers};
+use crate::history::{Function, History, Writers};
 use crate::id::{KeyId, NodeId, OpId, Version};
 use crate::property::Property;
 use crate::protocol::Protocol;
@@ -195,7 +195,10 @@ pub(super) fn missed_by(witness: &Witness, history: &History) -> Option<(Followe
     }
     let key = [after, before].into_iter().find(|entry| entry.is_on_one_key());
     let key = key.map(|entry| entry.key).or_else(|| key_of(history, earlier, witness.write?))?;
-    let op = if before.is_write() {
+    // A batch may have read this key, and written others.
+    let is_batch = before.function == Function::Batch;
+    let wrote = || !is_batch || history.write_on(earlier, key).is_some();
+    let op = if before.is_write() && wrote() {
         Some(earlier)
     } else {
         let version = witness.write?;

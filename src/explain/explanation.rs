@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::check::replicated_log::Breach;
 use crate::check::{CheckReport, Mechanism, Verdict, words};
 use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
@@ -58,6 +59,9 @@ pub struct Explanation {
     /// For each property that reads broke, the read that its verdict shows. Empty if the question
     /// names a write.
     pub reads: Vec<BrokenRead>,
+    /// The first breach of each invariant of the replicated log, with its verdict. Empty if the
+    /// question names a write.
+    pub breaches: Vec<(Breach, ExpectedVerdict)>,
 }
 
 /// The acknowledged writes that were gone before their keys were written again
@@ -182,6 +186,7 @@ pub fn explain<P: Protocol>(
         untold: candidates - stories.len() as u64,
         stories,
         reads,
+        breaches: breaches(question, &finished, &checks),
     })
 }
 
@@ -214,6 +219,24 @@ fn broken_reads<'a>(checks: &'a [CheckReport], history: &History) -> Vec<StaleRe
         Verdict::Valid | Verdict::Unknown(_) | Verdict::Unchecked(_) => None,
     });
     shown.collect()
+}
+
+/// The first breach of each invariant of the replicated log, with its verdict, unless one write is
+/// in question.
+fn breaches(
+    question: &Question,
+    finished: &Finished,
+    checks: &[CheckReport],
+) -> Vec<(Breach, ExpectedVerdict)> {
+    if let Question::Write(_) = question {
+        return Vec::new();
+    }
+    let judged = |breach: &Breach| {
+        let check = checks.iter().find(|check| check.property == breach.property);
+        check.map_or(ExpectedVerdict::Unknown, |check| check.judged)
+    };
+    let log = finished.log.iter().flat_map(|log| &log.breaches);
+    log.map(|breach| (*breach, judged(breach))).collect()
 }
 
 /// The writes that get a story: the first that each mechanism lost; if none was lost, the first
@@ -250,8 +273,9 @@ fn find(history: &History, wanted: &str) -> Result<Vec<FollowedWrite>, NoSuchWri
     let names = history.names();
     let mut found: Vec<(OpId, KeyId)> = Vec::new();
     let mut known: Vec<String> = Vec::new();
-    for (op, entry) in history.iter().filter(|(_, entry)| entry.is_write()) {
+    for (op, entry) in history.accesses().filter(|(_, entry)| entry.is_write()) {
         let call = words::call(names, entry);
+        let call = call.split(" (of a").next().unwrap_or_default().to_owned();
         let value = entry.value.map(|value| names.value(value));
         let pair = call.strip_prefix("put ").unwrap_or(&call);
         if value.as_deref() == Some(wanted) || pair == wanted || call == wanted {

@@ -150,6 +150,7 @@ impl Search<'_> {
                 | Property::AppendUniqueness,
                 Some(version),
             ) => self.vanished(owner, version).or(answered),
+            (of_a_log, _) if of_a_log.is_of_a_log() => self.breach_of(of_a_log),
             // The read that shows it was answered then.
             _ => answered,
         };
@@ -170,6 +171,12 @@ impl Search<'_> {
             (None, _) => 3,
         };
         Candidate { rank, moment, window, property, operations, versions }
+    }
+
+    /// When an invariant of the replicated log was broken.
+    fn breach_of(&self, property: Property) -> Option<Time> {
+        let mut breaches = self.result.log.iter().flat_map(|log| &log.breaches);
+        breaches.find(|breach| breach.property == property).map(|breach| breach.moment.at)
     }
 
     /// The window, extended to the begin of each fault that is on in it.

@@ -70,8 +70,8 @@ pub(super) fn written(history: &History, writes: &[(OpId, KeyId)]) -> Vec<Follow
         others.entry(*op).or_default().push(*version);
     }
     let one = |(op, key): &(OpId, KeyId)| {
-        // Of a compare-and-set the put is followed.
-        let op = &history.put_of(*op);
+        // Of several accesses the last write is followed.
+        let op = &history.write_on(*op, *key).unwrap_or(*op);
         let on_key = || history.effects(*op).filter(|effect| effect.key == *key);
         let others = others.get(op).into_iter().flatten().copied();
         let versions = on_key().filter_map(|effect| effect.version).chain(others).collect();

@@ -29,7 +29,7 @@ pub fn written_out(config: &Config, seed: u64, history: &History) -> (Config, Na
     let mut begun = vec![0_u32; load.clients as usize];
     let mut arrived = 0;
     let mut texts: BTreeMap<Value, Value> = BTreeMap::new();
-    for (_, entry) in history.iter().filter(|(_, entry)| entry.client.0 < load.clients) {
+    for (op, entry) in history.iter().filter(|(_, entry)| entry.client.0 < load.clients) {
         let counter = match load.pace {
             Pace::Closed { .. } => &mut begun[entry.client.0 as usize],
             Pace::Open { .. } => &mut arrived,
@@ -44,7 +44,22 @@ pub fn written_out(config: &Config, seed: u64, history: &History) -> (Config, Na
         let id = operation_id(source, index);
         let value = Value::made(source, index);
         let name = names.value(value);
-        let mut operation = operation(entry, load, Value::text(names.values.len()));
+        let text = Value::text(names.values.len());
+        let parts = history.parts(op);
+        let writes = |part: &Operation| matches!(part, Operation::Put { .. });
+        if parts.iter().any(writes) || entry.value == Some(value) && entry.is_write() {
+            texts.insert(value, text);
+            names.values.push(name.clone());
+        }
+        let mut operation = if entry.function == Function::Batch {
+            let of_text = |part: &Operation| match *part {
+                Operation::Put { key, quorum, .. } => Operation::Put { key, value: text, quorum },
+                part => part,
+            };
+            Operation::Batch(names.batches.intern(parts.iter().map(of_text).collect()))
+        } else {
+            operation(entry, load, text)
+        };
         if let Operation::Cas { from: Some(from), .. } = &mut operation {
             // It was written before.
             *from = texts.get(from).copied().unwrap_or(*from);
@@ -55,10 +70,6 @@ pub fn written_out(config: &Config, seed: u64, history: &History) -> (Config, Na
             }
             _ => None,
         };
-        if entry.value.is_some_and(|written| operation.is_write() && written == value) {
-            texts.insert(value, Value::text(names.values.len()));
-            names.values.push(name.clone());
-        }
         out.script.push(ScriptedOperation {
             id: name,
             at: entry.invoked_at,
@@ -90,5 +101,6 @@ fn operation(entry: &Entry, load: &Workload, value: Value) -> Operation {
         Function::Clear => Operation::Clear,
         Function::Append => Operation::Append { key, value, quorum: None },
         Function::Cas => Operation::Cas { key, from: entry.over, to: value },
+        Function::Batch => unreachable!("a batch is made of its parts"),
     }
 }

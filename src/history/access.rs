@@ -12,8 +12,19 @@ pub(super) const FIRST: u32 = (1 << 30) - 2;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Accesses {
     pub(super) entries: Vec<Entry>,
-    /// The operations, in the order of their invocations, and where the accesses of each begin.
-    pub(super) wholes: Vec<(OpId, u32)>,
+    /// The operations, in the order of their invocations.
+    pub(super) wholes: Vec<Whole>,
+}
+
+/// An operation that has several accesses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Whole {
+    pub(super) op: OpId,
+    /// Where its accesses begin.
+    pub(super) from: u32,
+    /// How many of its accesses come before the write that a node accepts next: nodes accept the
+    /// writes of a batch in their order, all of them in each attempt.
+    pub(super) accepted: u32,
 }
 
 impl Accesses {
@@ -27,15 +38,15 @@ impl Accesses {
 
     /// The places of the accesses of `whole`; none where it has none.
     pub(super) fn of(&self, whole: OpId) -> Range<usize> {
-        match self.wholes.binary_search_by_key(&whole, |(op, _)| *op) {
+        match self.wholes.binary_search_by_key(&whole, |whole| whole.op) {
             Ok(at) => self.range(at),
             Err(_) => 0..0,
         }
     }
 
     pub(super) fn range(&self, at: usize) -> Range<usize> {
-        let from = self.wholes[at].1 as usize;
-        from..self.wholes.get(at + 1).map_or(self.entries.len(), |(_, next)| *next as usize)
+        let from = self.wholes[at].from as usize;
+        from..self.wholes.get(at + 1).map_or(self.entries.len(), |next| next.from as usize)
     }
 }
 

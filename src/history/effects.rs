@@ -164,8 +164,9 @@ impl History {
     /// What `op` did, a key at a time: one for an operation on one key; for a list or a read of
     /// everything, each key that was there; for a clear, each removal that a node accepted, by key
     /// and version (a retried clear may have removed a key several times); for a compare-and-set
-    /// that of each of its [accesses](History::accesses), in their order: a read, if it is known
-    /// what was read, and a put. What it did to all other keys, [`History::other_keys`] says.
+    /// and for a batch that of each of its [accesses](History::accesses), in their order: a key may
+    /// come several times, and a read may have found what an access before it has put. What it did
+    /// to all other keys, [`History::other_keys`] says.
     #[inline]
     #[must_use]
     pub fn effects(&self, op: OpId) -> KeyEffects<'_> {
@@ -187,7 +188,9 @@ impl History {
                 KeyEffects(Remaining::Found(self.contents(op).unwrap_or_default().iter()))
             }
             Function::Clear => KeyEffects(Remaining::Removed(self.removed(op).iter())),
-            Function::Cas => KeyEffects(Remaining::Accesses(self, self.accesses.of(op))),
+            Function::Cas | Function::Batch => {
+                KeyEffects(Remaining::Accesses(self, self.accesses.of(op)))
+            }
         }
     }
 
@@ -209,9 +212,12 @@ impl History {
     #[must_use]
     pub fn other_keys(&self, op: OpId) -> OtherKeys {
         match self.entry(op).function {
-            Function::Put | Function::Append | Function::Delete | Function::Get | Function::Cas => {
-                OtherKeys::Untouched
-            }
+            Function::Put
+            | Function::Append
+            | Function::Delete
+            | Function::Get
+            | Function::Cas
+            | Function::Batch => OtherKeys::Untouched,
             Function::List | Function::ReadAll if self.contents(op).is_some() => {
                 OtherKeys::SeenAbsent
             }

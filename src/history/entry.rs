@@ -76,6 +76,8 @@ pub enum Function {
     Append,
     /// Set a key, if it holds what is expected.
     Cas,
+    /// Several operations on single keys as one.
+    Batch,
 }
 
 impl Function {
@@ -91,6 +93,7 @@ impl Function {
             Operation::Clear => Self::Clear,
             Operation::Append { .. } => Self::Append,
             Operation::Cas { .. } => Self::Cas,
+            Operation::Batch(_) => Self::Batch,
         }
     }
 }
@@ -100,6 +103,18 @@ impl Function {
 pub enum AccessOf {
     /// Of a compare-and-set.
     Cas,
+    /// Of a batch.
+    Batch,
+    /// Of a compare-and-set in a batch.
+    CasInBatch,
+}
+
+impl AccessOf {
+    /// Whether it is the read or the put of a compare-and-set.
+    #[must_use]
+    pub const fn is_cas(self) -> bool {
+        matches!(self, Self::Cas | Self::CasInBatch)
+    }
 }
 
 /// When and by whom an operation was invoked.
@@ -165,6 +180,8 @@ pub struct Entry {
     pub degraded: bool,
     /// Whether a deleted key had existed.
     pub existed: Option<bool>,
+    /// Whether it asks to change the store.
+    pub writes: bool,
     /// Of an access: which kind of operation made it. See [`super::History::accesses`].
     pub access_of: Option<AccessOf>,
 }
@@ -182,7 +199,8 @@ impl Entry {
             | Operation::Delete { .. }
             | Operation::List
             | Operation::ReadAll
-            | Operation::Clear => (None, None),
+            | Operation::Clear
+            | Operation::Batch(_) => (None, None),
         };
         Self {
             invoked_at: at,
@@ -205,6 +223,7 @@ impl Entry {
             followers: 0,
             degraded: false,
             existed: None,
+            writes: operation.is_write(),
             access_of: None,
         }
     }
@@ -271,7 +290,7 @@ impl Entry {
             Function::Put | Function::Get | Function::Delete | Function::Append | Function::Cas => {
                 true
             }
-            Function::List | Function::ReadAll | Function::Clear => false,
+            Function::List | Function::ReadAll | Function::Clear | Function::Batch => false,
         }
     }
 
@@ -281,16 +300,10 @@ impl Entry {
         matches!(self.function, Function::Delete | Function::Clear)
     }
 
-    /// Whether it is a write: a put, an append, a compare-and-set, a delete or a clear.
+    /// Whether it is a write: a put, an append, a compare-and-set, a delete, a clear, or a batch
+    /// with any of these.
     #[must_use]
     pub const fn is_write(&self) -> bool {
-        match self.function {
-            Function::Put
-            | Function::Delete
-            | Function::Clear
-            | Function::Append
-            | Function::Cas => true,
-            Function::Get | Function::List | Function::ReadAll => false,
-        }
+        self.writes
     }
 }

@@ -1,9 +1,9 @@
 //! Operations that access keys several times: their accesses, as checkers see them.
 //!
-//! A compare-and-set reads a key and puts a value there. Beside its own entry the history has one
-//! for each of these **accesses**: a get and a put, which begin and end when their operation does.
-//! [`History::accesses`] hands out accesses in the place of such operations, so that a checker
-//! judges a compare-and-set as what it knows.
+//! A compare-and-set reads a key and puts a value there, and a batch does what its parts do. Beside
+//! their own entry the history has one for each of these **accesses**: gets, puts, deletes and
+//! appends, which begin and end when their operation does. [`History::accesses`] hands out accesses
+//! in the place of such operations, so that a checker judges them as what it knows.
 //!
 //! - What a compare-and-set that completed ok has read is what it expected.
 //! - One that found something else did not happen. The get has completed all the same, and found
@@ -13,12 +13,13 @@
 
 use std::ops::Range;
 
-use crate::id::{OpId, Value, Version};
-use crate::operation::Operation;
+use crate::id::{KeyId, OpId, Value, Version};
+use crate::operation::{BatchId, Operation};
 use crate::time::Time;
 
-use super::access::{Accesses, FIRST, id};
-use super::{AccessOf, Call, Entry, Function, History, Process, Status};
+use super::access::{Accesses, FIRST, Whole, id};
+use super::entry::Call;
+use super::{AccessOf, Entry, Function, History, Over, Process, Status};
 
 /// See [`History::accesses`].
 #[derive(Clone, Debug)]
@@ -46,7 +47,7 @@ impl<'a> Iterator for AccessIter<'a> {
             let entry = self.history.entries.get(self.at as usize)?;
             self.at += 1;
             match wholes.get(self.whole) {
-                Some((whole, _)) if *whole == op => {
+                Some(whole) if whole.op == op => {
                     self.places = self.history.accesses.range(self.whole);
                     self.whole += 1;
                 }
@@ -56,39 +57,152 @@ impl<'a> Iterator for AccessIter<'a> {
     }
 }
 
+/// What a read of a key found: a value and its version, and all elements where it is a list; the
+/// version of a tombstone; or nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadAnswer {
+    /// The value; of a list the last element.
+    pub value: Option<Value>,
+    /// The version of the value, or of the tombstone.
+    pub version: Option<Version>,
+    /// The elements of a list.
+    pub elements: Option<Box<[Value]>>,
+}
+
+/// The accesses of a compare-and-set: a read, and a put.
+fn of_cas(cas: Operation, of: AccessOf) -> [(Operation, AccessOf); 2] {
+    let Operation::Cas { key, to, .. } = cas else { unreachable!("the caller looked") };
+    [(cas, of), (Operation::Put { key, value: to, quorum: None }, of)]
+}
+
 impl History {
-    /// Records the invocation of a compare-and-set.
-    pub(super) fn begin_cas(&mut self, whole: OpId, at: Time, process: Process, cas: Operation) {
-        let Operation::Cas { key, from, to } = cas else { unreachable!("the caller looked") };
-        let first = self.accesses.entries.len();
-        let short = u32::try_from(first).expect("fewer than 2^30 accesses");
-        assert!(short < FIRST / 2, "fewer than 2^29 accesses");
-        self.accesses.wholes.push((whole, short));
-        let seq = self.entry(whole).invoked_seq;
-        let due_at = self.entry(whole).due_at;
-        let accesses =
-            [Operation::Get { key, quorum: None }, Operation::Put { key, value: to, quorum: None }];
-        for (place, access) in (first..).zip(accesses) {
-            let invocation = Call { op: id(place), at, due_at, process, seq };
-            let entry = Entry::invoked(invocation, access);
-            self.accesses.entries.push(Entry { access_of: Some(AccessOf::Cas), ..entry });
+    /// Records the invocation of a batch of these parts.
+    ///
+    /// # Panics
+    ///
+    /// At 2^32 operations.
+    pub fn invoke_batch(
+        &mut self,
+        at: Time,
+        due_at: Time,
+        process: Process,
+        batch: BatchId,
+        parts: &[Operation],
+    ) -> OpId {
+        let whole = self.invoke(at, due_at, process, Operation::Batch(batch));
+        let mut accesses: Vec<(Operation, AccessOf)> = Vec::new();
+        for part in parts {
+            match *part {
+                cas @ Operation::Cas { .. } => accesses.extend(of_cas(cas, AccessOf::CasInBatch)),
+                part => accesses.push((part, AccessOf::Batch)),
+            }
         }
-        self.accesses.entries[first].value = from.map(Value::unmarked);
+        self.begin_accesses(whole, process, &accesses);
+        self.parts.insert(whole, parts.into());
+        whole
+    }
+
+    /// Records the invocation of a compare-and-set.
+    pub(super) fn begin_cas(&mut self, whole: OpId, process: Process, cas: Operation) {
+        self.begin_accesses(whole, process, &of_cas(cas, AccessOf::Cas));
+    }
+
+    fn begin_accesses(
+        &mut self,
+        whole: OpId,
+        process: Process,
+        accesses: &[(Operation, AccessOf)],
+    ) {
+        let first = self.accesses.entries.len();
+        let from = u32::try_from(first).expect("fewer than 2^30 accesses");
+        assert!(from < FIRST / 2, "fewer than 2^29 accesses");
+        self.accesses.wholes.push(Whole { op: whole, from, accepted: 0 });
+        let Entry { invoked_at: at, due_at, invoked_seq: seq, .. } = *self.entry(whole);
+        for (place, (access, of)) in (first..).zip(accesses) {
+            let op = id(place);
+            let mut entry = Entry::invoked(Call { op, at, due_at, process, seq }, *access);
+            entry.access_of = Some(*of);
+            if let Operation::Cas { from, .. } = access {
+                // The read of a compare-and-set.
+                entry.function = Function::Get;
+                (entry.value, entry.over, entry.writes) = (from.map(Value::unmarked), None, false);
+            }
+            self.accesses.entries.push(entry);
+        }
+    }
+
+    /// The access that each part of the batch `op` is answered for: of a compare-and-set its put.
+    #[must_use]
+    pub fn part_accesses(&self, op: OpId) -> Vec<OpId> {
+        let mut accesses = self.accesses_of(op);
+        let answered = |part: &Operation| {
+            let access = accesses.next().map(|(access, _)| access);
+            if matches!(part, Operation::Cas { .. }) {
+                return accesses.next().map(|(put, _)| put);
+            }
+            access
+        };
+        self.parts(op).iter().filter_map(answered).collect()
+    }
+
+    /// The parts of the batch `op`, in their order.
+    #[must_use]
+    pub fn parts(&self, op: OpId) -> &[Operation] {
+        self.parts.get(&op).map_or(&[], AsRef::as_ref)
     }
 
     /// The operation as its values travel: each marked as written by its access. See [`Value`].
     #[must_use]
     pub fn mark(&self, op: OpId, operation: Operation) -> Operation {
-        match operation {
-            Operation::Cas { .. } => operation.written_by(self.put_of(op)),
-            Operation::Put { .. }
-            | Operation::Get { .. }
-            | Operation::Delete { .. }
-            | Operation::List
-            | Operation::ReadAll
-            | Operation::Clear
-            | Operation::Append { .. } => operation.written_by(op),
-        }
+        operation.written_by(self.put_of(op))
+    }
+
+    /// The parts of the batch `op` as their values travel.
+    #[must_use]
+    pub fn mark_parts(&self, op: OpId) -> Box<[Operation]> {
+        let parts = self.parts(op).iter().zip(self.part_accesses(op));
+        parts.map(|(part, access)| part.written_by(access)).collect()
+    }
+
+    /// Records that a node accepted a write of `op`: with this version, over what the key held. Of
+    /// a clear, a removal of the key; of a batch, the next of its writes. Names the access that
+    /// wrote.
+    ///
+    /// # Panics
+    ///
+    /// When the next write of a batch is on another key.
+    pub fn accept_on(&mut self, op: OpId, key: KeyId, version: Version, over: Over) -> OpId {
+        let write = match self.entry(op).function {
+            Function::Clear => {
+                self.accept_clear(op, key, version);
+                return op;
+            }
+            Function::Batch => self.next_write(op),
+            Function::Put
+            | Function::Get
+            | Function::Delete
+            | Function::List
+            | Function::ReadAll
+            | Function::Append
+            | Function::Cas => op,
+        };
+        assert_eq!(self.entry(write).key, key, "writes are accepted in their order");
+        self.accept(write, version);
+        self.written_over(write, over);
+        self.put_of(write)
+    }
+
+    /// The write of a batch that a node accepts next.
+    fn next_write(&mut self, batch: OpId) -> OpId {
+        let at = self.accesses.wholes.binary_search_by_key(&batch, |whole| whole.op);
+        let at = at.expect("a batch has accesses");
+        let places = self.accesses.range(at);
+        let accepted = self.accesses.wholes[at].accepted as usize;
+        let writes = |place: &usize| self.accesses.entries[*place].writes;
+        let rest = (places.start + accepted..places.end).find(writes);
+        let next = rest.or_else(|| places.clone().find(writes)).expect("a batch that writes");
+        self.accesses.wholes[at].accepted = (next + 1 - places.start) as u32;
+        id(next)
     }
 
     /// The operation completed: so did its accesses.
@@ -111,28 +225,50 @@ impl History {
         }
     }
 
-    /// Records what a compare-and-set found that failed because of it: a value and its version, and
-    /// all elements where it is a list; the version of a tombstone; or nothing. The operation has
-    /// completed.
+    /// Records what a compare-and-set found that failed because of it: that is `op`, or the part of
+    /// the batch `op` at place `part`. The operation has completed. What the batch itself had put
+    /// before is no news: nothing was read.
     ///
     /// # Panics
     ///
     /// When it did not fail.
-    pub fn mismatched(
-        &mut self,
-        op: OpId,
-        value: Option<Value>,
-        version: Option<Version>,
-        elements: Option<Box<[Value]>>,
-    ) {
+    pub fn mismatched(&mut self, op: OpId, part: usize, answer: ReadAnswer) {
         assert_eq!(self.entry(op).status, Status::Fail, "it was not done");
-        let read = self.accesses.of(op).start;
-        let entry = &mut self.accesses.entries[read];
-        (entry.status, entry.failure) = (Status::Ok, None);
+        let Some(read) = self.read_of(op, part) else { return };
+        let access = &mut self.accesses.entries[read];
+        (access.status, access.failure) = (Status::Ok, None);
+        self.found(id(read), answer);
+    }
+
+    /// The place of the read of the compare-and-set that `op` is, or that its part is; `None` where
+    /// an earlier part has written the key.
+    fn read_of(&self, op: OpId, part: usize) -> Option<usize> {
+        let places = self.accesses.of(op);
+        let before = self.parts(op).iter().take(part);
+        let skipped: usize =
+            before.map(|part| 1 + usize::from(matches!(part, Operation::Cas { .. }))).sum();
+        let read = places.start + skipped;
+        let key = self.accesses.entries[read].key;
+        let is_news = |place: usize| {
+            let access = &self.accesses.entries[place];
+            access.key != key || !access.writes
+        };
+        (places.start..read).all(is_news).then_some(read)
+    }
+
+    /// Records what the get `op` found, or that access.
+    pub fn found(&mut self, op: OpId, answer: ReadAnswer) {
+        let ReadAnswer { value, version, elements } = answer;
+        let entry = self.entry_mut(op);
         (entry.value, entry.version) = (value, version);
         if let Some(elements) = elements {
-            self.set_elements(id(read), elements);
+            self.set_elements(op, elements);
         }
+    }
+
+    /// Records whether the key existed that an access deleted.
+    pub fn existed(&mut self, op: OpId, existed: Option<bool>) {
+        self.entry_mut(op).existed = existed;
     }
 
     /// Every operation in the order of invocation, with its accesses in the place of one that has
@@ -153,15 +289,20 @@ impl History {
     pub fn whole(&self, op: OpId) -> OpId {
         let Some(place) = self.accesses.place(op) else { return op };
         let place = place as u32;
-        let next = self.accesses.wholes.partition_point(|(_, from)| *from <= place);
-        self.accesses.wholes[next - 1].0
+        let next = self.accesses.wholes.partition_point(|whole| whole.from <= place);
+        self.accesses.wholes[next - 1].op
     }
 
     /// Whether `other` comes after `op` among all [`History::accesses`].
     #[must_use]
     pub fn is_before(&self, op: OpId, other: OpId) -> bool {
-        let when = |op| (self.entry(op).invoked_seq, self.place(op));
-        when(op) < when(other)
+        self.when(op) < self.when(other)
+    }
+
+    /// The place of an operation or access among all [`History::accesses`].
+    #[must_use]
+    pub fn when(&self, op: OpId) -> impl Ord + use<> {
+        (self.entry(op).invoked_seq, self.place(op))
     }
 
     /// A number for each operation and access, below [`History::places`].
@@ -185,6 +326,16 @@ impl History {
         Some(&mut self.accesses.entries[place])
     }
 
+    /// The write of `op` on a key, or of its accesses the last; `None` where it wrote none there.
+    #[must_use]
+    pub fn write_on(&self, op: OpId, key: KeyId) -> Option<OpId> {
+        let wrote =
+            |op: OpId| self.effects(op).any(|effect| effect.key == key && effect.found().is_none());
+        let of_accesses = self.accesses_of(op).map(|(access, _)| access).filter(|op| wrote(*op));
+        let is_access = |op: &OpId| self.accesses.of(*op).is_empty();
+        of_accesses.last().or_else(|| Some(op).filter(is_access).filter(|op| wrote(*op)))
+    }
+
     /// The put of a compare-and-set; any other operation itself.
     #[must_use]
     pub fn put_of(&self, op: OpId) -> OpId {
@@ -196,7 +347,8 @@ impl History {
             | Function::List
             | Function::ReadAll
             | Function::Clear
-            | Function::Append => op,
+            | Function::Append
+            | Function::Batch => op,
         }
     }
 }
@@ -250,7 +402,8 @@ mod tests {
         complete(&mut history, info, Status::Info, Some(Failure::Timeout));
         complete(&mut history, failed, Status::Fail, Some(Failure::NotLeader));
         complete(&mut history, mismatch, Status::Fail, Some(Failure::Mismatch));
-        history.mismatched(mismatch, Some(Value::text(4)), Some(version(4)), None);
+        let (value, version) = (Some(Value::text(4)), Some(version(4)));
+        history.mismatched(mismatch, 0, ReadAnswer { value, version, elements: None });
         let expected = read(KeyContent::Value(one));
         assert_eq!(told(&history, done), [(None, expected), (Some(5), Access::Put(two))]);
         let nothing = read(KeyContent::Nothing);

@@ -156,7 +156,14 @@ impl<'a> Writers<'a> {
             self.latest(of_text.map(|(.., op)| *op).filter(wrote))
         };
         match (value.kind(), value.writer()) {
-            (ValueKind::Made(client, index), _) => self.made().get(client, index).filter(wrote),
+            (ValueKind::Made(client, index), _) => {
+                let op = self.made().get(client, index)?;
+                // A batch may have put the value on several keys.
+                Some(op).filter(wrote).or_else(|| {
+                    let whole = self.history.whole(op);
+                    self.history.accesses_of(whole).map(|(access, _)| access).find(wrote)
+                })
+            }
             (ValueKind::Text(_), Some(op)) => Some(op).filter(wrote),
             (ValueKind::Text(_), None) => {
                 let of_version = |version| self.latest(self.of_version(key, version).filter(wrote));

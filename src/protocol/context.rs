@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::id::{NodeId, Term};
+use crate::operation::{BatchId, Batches, Operation};
 use crate::rng::{CausalId, Cause, Draws, Purpose};
 use crate::time::{Span, Time, Wall};
 
@@ -34,6 +35,7 @@ pub struct Context<'a, P: Protocol> {
     /// Whether the protocol keeps a replicated log, and observations of it are wanted.
     pub(crate) keeps_log: bool,
     pub(crate) disk_is_full: bool,
+    pub(crate) batches: &'a Batches,
     pub(crate) effects: &'a mut Effects<P>,
 }
 
@@ -43,7 +45,7 @@ impl<P: Protocol> fmt::Debug for Context<'_, P> {
     }
 }
 
-impl<P: Protocol> Context<'_, P> {
+impl<'a, P: Protocol> Context<'a, P> {
     /// The node that takes this step.
     #[must_use]
     pub const fn node(&self) -> NodeId {
@@ -54,6 +56,12 @@ impl<P: Protocol> Context<'_, P> {
     #[must_use]
     pub const fn nodes(&self) -> u16 {
         self.nodes
+    }
+
+    /// The parts of a batch that a client asks for, in their order.
+    #[must_use]
+    pub fn batch(&self, batch: BatchId) -> &'a [Operation] {
+        self.batches.get(batch)
     }
 
     /// The other nodes, lowest id first.

@@ -105,9 +105,9 @@
 //!
 //! # What it leaves out
 //!
-//! The harness draws nothing and checks nothing: no delays, no faults by chance, no history, no
-//! verdicts. Those are the simulation's, which runs the same protocol from a scenario. All clocks
-//! run alike, unless [`Harness::set_wall_offset`] puts one wrong.
+//! The harness draws nothing and, but for a [`Listener`], checks nothing: no delays, no faults by
+//! chance, no history, no verdicts. Those are the simulation's, which runs the same protocol from a
+//! scenario. All clocks run alike, unless [`Harness::set_wall_offset`] puts one wrong.
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::config::Cluster;
@@ -137,6 +137,20 @@ mod words;
 /// The client that asks unless another is named.
 const CLIENT: &str = "c1";
 
+/// Hears everything that the nodes of a harness say of themselves, and puts a line into the
+/// transcript where there is something to say to it.
+///
+/// [`crate::check::replicated_log::LogLedger`] is one: a transcript of a protocol that keeps a
+/// replicated log shows which invariant a step breaks.
+pub trait Listener {
+    /// A node starts, and will say what its disk kept.
+    fn starts(&mut self, now: Time, node: NodeId);
+    /// A node has started; `is_up` is false where it stopped in the attempt.
+    fn has_started(&mut self, now: Time, node: NodeId, is_up: bool) -> Option<String>;
+    /// A node says something.
+    fn hears(&mut self, now: Time, node: NodeId, observation: &Observation) -> Option<String>;
+}
+
 /// The nodes of a cluster, and everything around them.
 pub struct Harness<P: Protocol> {
     settings: P::Config,
@@ -152,6 +166,7 @@ pub struct Harness<P: Protocol> {
     asked: Vec<Requested>,
     replies: Vec<(RequestId, Reply)>,
     observations: Vec<(NodeId, Observation)>,
+    listener: Option<Box<dyn Listener>>,
     transcript: String,
 }
 
@@ -232,8 +247,16 @@ impl<P: Protocol> Harness<P> {
             asked: Vec::new(),
             replies: Vec::new(),
             observations: Vec::new(),
+            listener: None,
             transcript: String::new(),
         }
+    }
+
+    /// The same harness, with somebody who hears what the nodes say.
+    #[must_use]
+    pub fn heard_by(mut self, listener: impl Listener + 'static) -> Self {
+        self.listener = Some(Box::new(listener));
+        self
     }
 
     // Operations.
@@ -326,11 +349,17 @@ impl<P: Protocol> Harness<P> {
             CLIENT => String::new(),
             client => format!(" of {client}"),
         };
-        let text = operation.describe(&self.names);
+        let text = self.names.call(operation, &self.names.batches);
         self.note(format_args!("{node} <- {}{whose}: {text}", request_text(request)));
         let stamped = Wall(nanos(self.now));
         self.handle(node, Input::Request { session, request, operation, stamped });
         request
+    }
+
+    /// A batch of these operations.
+    #[must_use]
+    pub fn batch(&mut self, parts: &[Operation]) -> Operation {
+        Operation::Batch(self.names.batches.intern(parts.into()))
     }
 
     // Looking.

@@ -94,7 +94,7 @@ pub(crate) use effect::{DiskOperation, Effect, Effects};
 pub use input::{Input, NoTimer, RequestId, Session};
 pub use message::{Carried, Message, Relation};
 pub use observation::{DiscardReason, EntryHash, Observation, StateHash};
-pub use reply::{FoundList, Outcome, Reply, Response};
+pub use reply::{FoundList, Mismatch, Outcome, Reply, Response};
 pub use snapshot::{LogStatus, NodeSnapshot, Role, Stored};
 
 pub mod authors {

@@ -201,7 +201,7 @@ fn node_list(nodes: NodeBits) -> String {
 
 /// What an entry of a replicated log says, in 64 bits: two entries are taken for the same where
 /// these are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryHash(pub u64);
 
 impl EntryHash {

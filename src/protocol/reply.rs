@@ -1,6 +1,6 @@
 //! Replies to clients.
 
-use crate::history::{Failure, Item};
+use crate::history::{Failure, Item, ReadAnswer};
 use crate::id::{NodeId, Value, Version};
 use crate::named::Named;
 use crate::names::Names;
@@ -38,7 +38,7 @@ impl Reply {
             Outcome::Ok(response) => response.describe(names),
             Outcome::Refused(failure) => format!("refused: {}", failure.name()),
             Outcome::Unknown(failure) => format!("outcome unknown: {}", failure.name()),
-            Outcome::Mismatch(found) => format!("mismatch: {}", found.describe(names)),
+            Outcome::Mismatch(mismatch) => format!("mismatch: {}", mismatch.found.describe(names)),
         };
         if let Some((confirmed, followers)) = self.acknowledgements {
             text += &format!(", confirmed by {confirmed} of {followers}");
@@ -62,9 +62,18 @@ pub enum Outcome {
     Refused(Failure),
     /// It may be done or not. The node cannot say.
     Unknown(Failure),
-    /// A compare-and-set was not done, because the key holds something else: what a get would be
-    /// answered. In a box, for every reply is as large as the largest.
-    Mismatch(Box<Response>),
+    /// A compare-and-set, or a batch with one, was not done, because a key holds something else
+    /// than it expects. In a box, for every reply is as large as the largest.
+    Mismatch(Box<Mismatch>),
+}
+
+/// What a compare-and-set found that it did not expect.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Mismatch {
+    /// The place of the compare-and-set among the parts of its batch; 0 without one.
+    pub part: u8,
+    /// What a get of the key would be answered.
+    pub found: Response,
 }
 
 /// The content of a reply to a request that was done.
@@ -97,33 +106,40 @@ pub enum Response {
         /// The version of the removal.
         version: Version,
     },
+    /// A batch was done: an answer to each of its parts, in their order.
+    Batch(Box<[Self]>),
 }
 
 impl Response {
-    /// The value and the version that a read of a key found, if it found any: of a list those of
-    /// its last element, of a tombstone the version alone.
+    /// The value that a read of a key found; of a list the last element.
     #[must_use]
-    pub(crate) fn found(&self) -> (Option<Value>, Option<Version>) {
+    pub(crate) const fn value(&self) -> Option<Value> {
         match self {
-            Self::Found { value, version } => (Some(*value), Some(*version)),
-            Self::List(list) => (Some(list.value), Some(list.version)),
-            Self::Tombstone { version } => (None, Some(*version)),
-            Self::Absent | Self::Contents(_) | Self::Cleared | Self::Written { .. } => (None, None),
-        }
-    }
-
-    /// The elements of a list that a read of a key found.
-    #[must_use]
-    pub(crate) fn into_elements(self) -> Option<Box<[Value]>> {
-        match self {
-            Self::List(list) => Some(list.elements),
-            Self::Found { .. }
-            | Self::Tombstone { .. }
+            Self::Found { value, .. } => Some(*value),
+            Self::List(list) => Some(list.value),
+            Self::Tombstone { .. }
             | Self::Absent
             | Self::Contents(_)
             | Self::Cleared
-            | Self::Written { .. } => None,
+            | Self::Written { .. }
+            | Self::Batch(_) => None,
         }
+    }
+
+    /// What a read of a key found, for the history.
+    #[must_use]
+    pub(crate) fn into_answer(self) -> ReadAnswer {
+        let value = self.value();
+        let (version, elements) = match self {
+            Self::Found { version, .. } | Self::Tombstone { version } => (Some(version), None),
+            Self::List(list) => (Some(list.version), Some(list.elements)),
+            Self::Absent
+            | Self::Contents(_)
+            | Self::Cleared
+            | Self::Written { .. }
+            | Self::Batch(_) => (None, None),
+        };
+        ReadAnswer { value, version, elements }
     }
 
     fn describe(&self, names: &Names) -> String {
@@ -142,6 +158,10 @@ impl Response {
             Self::List(list) => {
                 let elements: Vec<String> = list.elements.iter().map(|v| names.value(*v)).collect();
                 format!("[{}], version {}", elements.join(", "), list.version)
+            }
+            Self::Batch(answers) => {
+                let answers: Vec<String> = answers.iter().map(|one| one.describe(names)).collect();
+                format!("batch done: {}", answers.join("; "))
             }
         }
     }

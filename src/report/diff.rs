@@ -1,14 +1,17 @@
 //! Where two runs diverge, as text and as JSON.
 //!
-//! The document: `{scenario, same, runs[{seed, sets[], digest, events}], event, at_ns, before[..],
-//! sides[{event{..}, causes[..], causes_left_out, in_the_other_at_ns}], cause{event{..},
-//! did_alone[[], []]}, why}`. An event is `{event, at_ns, line, did[]}`. If the runs are the same,
-//! everything from `event` on is null. A side is null if its run had ended.
+//! The document: `{scenario, same, runs[{seed, sets[], digest, events, breaches[]}], event,
+//! at_ns, before[..], sides[{event{..}, causes[..], causes_left_out, in_the_other_at_ns}],
+//! cause{event{..}, did_alone[[], []]}, why}`. An event is `{event, at_ns, line,
+//! did[]}`. If the runs are the same, everything from `event` on is null. A side is null if its run
+//! had ended.
 
 use serde_json::{Value, json};
 
 use crate::report::layout::{counted, moment, wrap};
-use crate::run::diff::{CommonCause, Parting, Recording, Side, TracedEvent};
+use crate::run::diff::{CommonCause, EventAccount, Parting, Recording, Side, TracedEvent};
+
+use super::explain::breach_keys;
 
 /// Two runs, compared.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +40,12 @@ impl Contender<'_> {
         let sets: String = self.sets.iter().map(|set| format!(" --set {set}")).collect();
         let digest = self.digest().unwrap_or_else(|| "none".to_owned());
         let events = counted(self.account.events() as u64, "event");
-        format!("--seed {}{sets}: {events}, digest {digest}", self.seed)
+        let mut text = format!("--seed {}{sets}: {events}, digest {digest}", self.seed);
+        for breach in self.account.breaches() {
+            let (property, event) = (breach.property, breach.moment.event);
+            text += &format!("\n          breaks {property} in event {event}");
+        }
+        text
     }
 
     fn digest(&self) -> Option<String> {
@@ -87,18 +95,61 @@ pub fn text(compared: &Compared<'_>) -> String {
 }
 
 fn causes_text(name: &str, side: &Side) -> String {
-    if side.causes.is_empty() {
+    chain_text(&format!("What led to it in {name}"), &side.causes, side.causes_left_out)
+}
+
+/// A chain of causes, the nearest first, from its root.
+fn chain_text(head: &str, causes: &[TracedEvent], left_out: usize) -> String {
+    if causes.is_empty() {
         return String::new();
     }
-    let mut out = format!("\nWhat led to it in {name}, from the root:\n");
-    for (place, event) in side.causes.iter().enumerate().rev() {
+    let mut out = format!("\n{head}, from the root:\n");
+    for (place, event) in causes.iter().enumerate().rev() {
         out.push_str(&format!("          {}\n", event.line));
-        if place + 1 == side.causes.len() && side.causes_left_out > 0 {
-            let more = counted(side.causes_left_out as u64, "event");
+        if place + 1 == causes.len() && left_out > 0 {
+            let more = counted(left_out as u64, "event");
             out.push_str(&format!("          ... {more} between\n"));
         }
     }
     out
+}
+
+/// One event of a run, for people.
+#[must_use]
+pub fn event_text(scenario: &str, seed: u64, run: &Recording, account: &EventAccount) -> String {
+    let EventAccount { event, before, causes, causes_left_out, breaches } = account;
+    let (number, events) = (event.event + 1, run.events());
+    let mut out = format!(
+        "{scenario}  seed {seed}\n\nEvent {number} of {events}, at {}.\n\n",
+        moment(event.at)
+    );
+    for event in before {
+        out.push_str(&format!("  before  {}\n", event.line));
+    }
+    out.push_str(&format!("  event   {}\n", event.line));
+    out.extend(event.did.iter().map(|line| format!("          {line}\n")));
+    for breach in breaches {
+        let text = format!("This breaks {}: {}.", breach.property, breach.sentence());
+        out.push_str(&format!("\n{}\n", wrap(&text, 0)));
+    }
+    out + &chain_text("What led to it", causes, *causes_left_out)
+}
+
+/// One event of a run, as a document: `{scenario, seed, digest, events, event{..}, before[..],
+/// causes[..], causes_left_out, breaches[..]}`.
+#[must_use]
+pub fn event_document(scenario: &str, seed: u64, run: &Recording, account: &EventAccount) -> Value {
+    json!({
+        "scenario": scenario,
+        "seed": seed,
+        "digest": run.digest().map(|digest| digest.to_string()),
+        "events": run.events(),
+        "event": traced(&account.event),
+        "before": account.before.iter().map(traced).collect::<Value>(),
+        "causes": account.causes.iter().map(traced).collect::<Value>(),
+        "causes_left_out": account.causes_left_out,
+        "breaches": account.breaches.iter().map(breach_keys).collect::<Value>(),
+    })
 }
 
 /// The cause of the difference, as far as it is known, in a few sentences.
@@ -148,6 +199,7 @@ pub fn document(compared: &Compared<'_>) -> Value {
             "sets": contender.sets,
             "digest": contender.digest(),
             "events": contender.account.events(),
+            "breaches": contender.account.breaches().iter().map(breach_keys).collect::<Value>(),
         })
     };
     let parting = compared.parting;

@@ -6,7 +6,8 @@
 //! - `:process` is the number of the client, from 0. A process whose operation ended as `:info` is
 //!   crashed for ever, and its client goes on as a new one: as in Jepsen, the number grows by that
 //!   of all clients.
-//! - `:f` is `:read`, `:write`, `:append`, `:delete`, `:list`, `:read-all`, `:clear` or `:cas`. A
+//! - `:f` is `:read`, `:write`, `:append`, `:delete`, `:list`, `:read-all`, `:clear`, `:cas`
+//!   or `:txn`. A
 //!   get and a put have the names that the registers of Knossos know, which is enough for a run of
 //!   these two.
 //! - `:value` of an operation on one key is `[key value]`, as `jepsen.independent` writes it:
@@ -17,6 +18,8 @@
 //! - A `:cas` is from one value to another, as in `["city" ["Rome" "Oslo"]]`; from `nil`: the key
 //!   is expected to be absent. One that found something else is `:fail` with `:error :mismatch`,
 //!   and `:found` is what it found.
+//! - A batch is a `:txn`, as in Elle: its parts are `[:w key value]`, `[:r key value]`,
+//!   `[:append key value]`, `[:delete key]` and `[:cas key [from to]]`, in their order.
 //! - A list that was read is a vector. The keys that a `:list` finds are a set, and a `:read-all`
 //!   finds a map.
 //! - `:error` says why an operation ended as `:fail` or `:info`.
@@ -33,7 +36,7 @@ use std::io;
 use crate::history::{Entry, Failure, Function, History, HistoryEvent, KeyEffect, NemesisEvent};
 use crate::id::{OpId, Version};
 use crate::named::Named;
-use crate::report::event_value::EventValue;
+use crate::report::event_value::{EventValue, PartValue};
 use crate::time::Time;
 
 /// Writes `history` to `out`, in small pieces.
@@ -64,12 +67,7 @@ struct EdnEvents<'a, W> {
 impl<W: io::Write> EdnEvents<'_, W> {
     fn invocation(&mut self, op: OpId) -> io::Result<()> {
         let entry = self.history.entry(op);
-        self.operation(
-            entry,
-            entry.invoked_at,
-            "invoke",
-            &EventValue::asked(entry, self.history.names()),
-        )?;
+        self.operation(entry, entry.invoked_at, "invoke", &EventValue::asked(op, self.history))?;
         writeln!(self.out, "}}")
     }
 
@@ -149,6 +147,7 @@ const fn word(function: Function) -> &'static str {
         Function::ReadAll => "read-all",
         Function::Clear => "clear",
         Function::Cas => "cas",
+        Function::Batch => "txn",
     }
 }
 
@@ -162,6 +161,18 @@ impl fmt::Display for EventValue<'_> {
                 Separated("[", elements, " ", "]").fmt(f)
             }
             Self::Vector(parts) => Separated("[", parts.iter(), " ", "]").fmt(f),
+            Self::Parts(parts) => {
+                let part = |part: &PartValue<'_>| {
+                    let key = EdnText(part.key);
+                    match part.function {
+                        Function::Put => format!("[:w {key} {}]", part.value),
+                        Function::Get => format!("[:r {key} {}]", part.value),
+                        Function::Delete => format!("[:delete {key}]"),
+                        other => format!("[:{} {key} {}]", word(other), part.value),
+                    }
+                };
+                Separated("[", parts.iter().map(part), " ", "]").fmt(f)
+            }
             Self::Keys(keys) => {
                 Separated("#{", keys.iter().map(|key| EdnText(key)), " ", "}").fmt(f)
             }
@@ -290,7 +301,7 @@ mod tests {
             keys: texts(&["a \"b\"", "c"]),
             values: texts(&["back\\slash", "line\nfeed\t\u{1}", "\u{e9}}"]),
             clients: texts(&["c1"]),
-            faults: Vec::new(),
+            ..Names::default()
         };
         let mut history = History::with_capacity(8, names.into());
         let (at, process) = (Time::ZERO, Process::first(ClientId(0)));

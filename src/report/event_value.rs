@@ -1,10 +1,13 @@
 //! What an operation wrote or found, as the files of a history show it.
 
+use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use crate::history::{Entry, Function, History, Item};
-use crate::id::{OpId, Value};
+use crate::history::{Function, History, Item};
+use crate::id::{OpId, Value, Version};
+use crate::named::Named;
 use crate::names::Names;
+use crate::operation::Operation;
 
 /// A value of an event. Displayed it is EDN, serialized it is JSON.
 #[derive(Default)]
@@ -15,20 +18,44 @@ pub(super) enum EventValue<'a> {
     List(Vec<String>),
     /// From what to what.
     Vector(Vec<Self>),
+    /// The parts of a batch.
+    Parts(Vec<PartValue<'a>>),
     /// A set of keys.
     Keys(Vec<&'a str>),
     /// Values by key.
     Map(Vec<(&'a str, Self)>),
 }
 
+/// A part of a batch.
+pub(super) struct PartValue<'a> {
+    pub(super) function: Function,
+    pub(super) key: &'a str,
+    pub(super) value: EventValue<'a>,
+    /// The version that it found or was given.
+    pub(super) version: Option<Version>,
+}
+
+impl Serialize for PartValue<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut part = serializer.serialize_struct("part", 4)?;
+        part.serialize_field("f", self.function.name())?;
+        part.serialize_field("key", self.key)?;
+        part.serialize_field("value", &self.value)?;
+        part.serialize_field("version", &self.version.map(|version| version.to_string()))?;
+        part.end()
+    }
+}
+
 impl<'a> EventValue<'a> {
     /// The value that an operation asks to write.
-    pub(super) fn asked(entry: &Entry, names: &Names) -> Self {
+    pub(super) fn asked(op: OpId, history: &'a History) -> Self {
+        let (entry, names) = (history.entry(op), history.names());
         match entry.function {
             Function::Put | Function::Append => Self::of(entry.value, names),
             Function::Cas => {
                 Self::Vector(vec![Self::of(entry.over, names), Self::of(entry.value, names)])
             }
+            Function::Batch => Self::parts(op, history, |_, part| Self::of_part(part, names)),
             Function::Get
             | Function::Delete
             | Function::List
@@ -41,6 +68,15 @@ impl<'a> EventValue<'a> {
     pub(super) fn answer(op: OpId, history: &'a History) -> Self {
         let (entry, names) = (history.entry(op), history.names());
         match (entry.function, history.contents(op)) {
+            (Function::Batch, _) if entry.is_ok() => {
+                Self::parts(op, history, |access, part| match part {
+                    Operation::Get { .. } => {
+                        let found = history.entry(access).value;
+                        Self::found(found, history.elements(access), names)
+                    }
+                    _ => Self::of_part(part, names),
+                })
+            }
             (Function::Get, _) => Self::found(entry.value, history.elements(op), names),
             (Function::List, Some(items)) => {
                 Self::Keys(items.iter().map(|item| names.key(item.key)).collect())
@@ -56,12 +92,43 @@ impl<'a> EventValue<'a> {
                 Function::Put
                 | Function::Append
                 | Function::Cas
+                | Function::Batch
                 | Function::Delete
                 | Function::Clear
                 | Function::List
                 | Function::ReadAll,
                 _,
-            ) => Self::asked(entry, names),
+            ) => Self::asked(op, history),
+        }
+    }
+
+    /// The parts of a batch, each with a value and with the version that its access has.
+    fn parts(op: OpId, history: &'a History, value: impl Fn(OpId, Operation) -> Self) -> Self {
+        let parts = history.parts(op).iter().zip(history.part_accesses(op));
+        let part = |(part, access): (&Operation, OpId)| PartValue {
+            function: Function::of(*part),
+            key: history.names().key(history.entry(access).key),
+            value: value(access, *part),
+            version: history.entry(access).version,
+        };
+        Self::Parts(parts.map(part).collect())
+    }
+
+    /// What a part of a batch asks to write.
+    fn of_part(part: Operation, names: &Names) -> Self {
+        match part {
+            Operation::Put { value, .. } | Operation::Append { value, .. } => {
+                Self::of(Some(value), names)
+            }
+            Operation::Cas { from, to, .. } => {
+                Self::Vector(vec![Self::of(from, names), Self::of(Some(to), names)])
+            }
+            Operation::Get { .. }
+            | Operation::Delete { .. }
+            | Operation::List
+            | Operation::ReadAll
+            | Operation::Clear
+            | Operation::Batch(_) => Self::Nil,
         }
     }
 
@@ -87,6 +154,7 @@ impl Serialize for EventValue<'_> {
             Self::Text(text) => serializer.serialize_str(text),
             Self::List(elements) => serializer.collect_seq(elements),
             Self::Vector(parts) => serializer.collect_seq(parts),
+            Self::Parts(parts) => serializer.collect_seq(parts),
             Self::Keys(keys) => serializer.collect_seq(keys),
             Self::Map(entries) => {
                 serializer.collect_map(entries.iter().map(|(key, value)| (key, value)))

@@ -4,7 +4,7 @@
 //! discarded{count, mechanisms{NAME: count}, first[{operation, call}]}, writes[{operation, call,
 //! status, version, fate, mechanism, phrase, decisive{node, at_ns}, steps[{at_ns, who[], kind,
 //! text}], left_out}], untold, reads[{check, verdict, operation, summary, mechanism, phrase,
-//! text}]}`.
+//! text}], breaches[{check, event, at_ns, node, term, index, summary, verdict}]}`.
 //!
 //! - `fate` is `lost`, `discarded` or null; if it is null, so are `mechanism`, `phrase` and
 //!   `decisive`.
@@ -14,6 +14,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::check::Mechanism;
+use crate::check::replicated_log::Breach;
+use crate::config::ExpectedVerdict;
 use crate::explain::story::{Gone, Story, StoryStep};
 use crate::explain::{BrokenRead, Discarded, Explanation, Question};
 use crate::id::OpId;
@@ -54,6 +56,10 @@ pub fn text(scenario: &str, asked: &Question, explanation: &Explanation) -> Stri
         let more = format!("and {}: {how}", counted(explanation.untold, "more write"));
         out.push_str(&format!("\n{}\n", wrap(&more, 0)));
     }
+    for (breach, judged) in &explanation.breaches {
+        out.push('\n');
+        out.push_str(&breach_text(breach, *judged));
+    }
     for (place, read) in explanation.reads.iter().enumerate() {
         out.push('\n');
         out.push_str(&read_text(read, explanation.reads[..place].last()));
@@ -83,6 +89,16 @@ fn mechanisms_text(mechanisms: &[(Mechanism, u64)]) -> String {
     let by: Vec<String> =
         mechanisms.iter().map(|(mechanism, count)| format!("{count} {mechanism}")).collect();
     by.join(", ")
+}
+
+/// Where an invariant of the replicated log was broken.
+fn breach_text(breach: &Breach, judged: ExpectedVerdict) -> String {
+    let head = format!("{} {}: {}", breach.property, judged.name(), breach.sentence());
+    let more = match breach.moment.event {
+        0 => "at the first boot, before any event".to_owned(),
+        event => format!("in event {event}: --event {event} shows it, and what led to it"),
+    };
+    format!("{}\n{}\n", wrap(&head, 0), wrap(&more, 4))
 }
 
 /// How a read missed a write. If the read before has the same explanation, it is not repeated.
@@ -127,6 +143,26 @@ fn actors(step: &StoryStep) -> String {
     format!("{} +{}", named.join(" "), step.who.len() - named.len())
 }
 
+fn breach_document((breach, judged): &(Breach, ExpectedVerdict)) -> Value {
+    let mut document = breach_keys(breach);
+    document["verdict"] = judged.name().into();
+    document
+}
+
+/// Where an invariant was broken, as a document; `event` is counted from 0, as in `diff`, and null
+/// at the first boot.
+pub(super) fn breach_keys(breach: &Breach) -> Value {
+    json!({
+        "check": breach.property.name(),
+        "event": breach.moment.event.checked_sub(1),
+        "at_ns": breach.moment.at.nanos(),
+        "node": breach.node.to_string(),
+        "term": breach.term.0,
+        "index": breach.index.map(|index| index.0),
+        "summary": breach.sentence(),
+    })
+}
+
 /// The explanation as a document.
 #[must_use]
 pub fn document(scenario: &str, explanation: &Explanation) -> Value {
@@ -141,6 +177,7 @@ pub fn document(scenario: &str, explanation: &Explanation) -> Value {
         "writes": explanation.stories.iter().map(story_document).collect::<Value>(),
         "untold": explanation.untold,
         "reads": explanation.reads.iter().map(read_document).collect::<Value>(),
+        "breaches": explanation.breaches.iter().map(breach_document).collect::<Value>(),
     })
 }
 

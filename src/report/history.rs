@@ -10,7 +10,8 @@
 //! - `op` numbers the operations by invocation, from 0. Witnesses refer to it.
 //! - `value` is the value written or found. It is an array of keys for `list`, an object for
 //!   `read-all`, an array of elements for a list that was read. Of a `cas` it is what is expected
-//!   (`null`: that the key is absent) and what is put, as in `["Rome", "Oslo"]`.
+//!   (`null`: that the key is absent) and what is put, as in `["Rome", "Oslo"]`. Of a `batch` it is
+//!   an array of its parts, each with `f`, `key`, `value` and `version`.
 //! - `version` is `timestamp@node#sequence`. A write has one when a node accepted it, even if its
 //!   client never learned of that. A get that found nothing has one when it found a tombstone.
 //! - `node` is the node that answered. `degraded` says whether a write was answered with fewer
@@ -30,7 +31,8 @@
 //!   not identify them: two writes may have the same version.
 //! - `versions`: of a read of everything, the version of each key.
 //! - `found`: of a `cas` that failed with `mismatch`, what the key held instead: `value`, `version`
-//!   and `written_by`, as of a get.
+//!   and `written_by`, as of a get. So of a `batch` with a `cas`, with the `key`, unless the batch
+//!   had put that itself.
 //! - `over`: of a put, delete, append or cas, the operations that had written what the key held
 //!   when a node accepted it; one for each attempt. It is null for an absent key, and a list of
 //!   candidates if they cannot be distinguished (the same text, read back from a disk). Not there
@@ -125,6 +127,8 @@ impl Besides {
 /// What a compare-and-set found that it did not expect.
 #[derive(Serialize)]
 struct FoundInstead<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
     value: EventValue<'a>,
     version: Option<Shown<Version>>,
     written_by: Option<Json>,
@@ -162,7 +166,7 @@ pub fn write(history: &History, out: &mut impl io::Write) -> io::Result<()> {
             HistoryEvent::Invoke(op) => {
                 let entry = history.entry(op);
                 name_process(entry, names, &mut process);
-                invocation(op, entry, names, &process)
+                invocation(op, history, &process)
             }
             HistoryEvent::Complete(op) => {
                 let entry = history.entry(op);
@@ -194,7 +198,8 @@ fn name_process(entry: &Entry, names: &Names, process: &mut String) {
     }
 }
 
-fn invocation<'a>(op: OpId, entry: &Entry, names: &'a Names, process: &'a str) -> EventLine<'a> {
+fn invocation<'a>(op: OpId, history: &'a History, process: &'a str) -> EventLine<'a> {
+    let (entry, names) = (history.entry(op), history.names());
     EventLine {
         time_ns: entry.invoked_at.nanos(),
         event: "invoke",
@@ -202,7 +207,7 @@ fn invocation<'a>(op: OpId, entry: &Entry, names: &'a Names, process: &'a str) -
         op: Some(op.0),
         f: entry.function.name(),
         key: key_of(entry, names),
-        value: EventValue::asked(entry, names),
+        value: EventValue::asked(op, history),
         due_ns: (entry.due_at != entry.invoked_at).then(|| entry.due_at.nanos()),
         ..EventLine::default()
     }
@@ -255,7 +260,8 @@ fn found_instead<'a>(
     let (read, entry) = history.accesses_of(op).find(|(_, access)| access.is_ok())?;
     let value = EventValue::found(entry.value, history.elements(read), history.names());
     let written_by = written_by(read, history, writers);
-    Some(FoundInstead { value, version: entry.version.map(Shown), written_by })
+    let key = (cas.function == Function::Batch).then(|| history.names().key(entry.key));
+    Some(FoundInstead { key, value, version: entry.version.map(Shown), written_by })
 }
 
 /// The operations that wrote what a read found, in the shape of its value.
@@ -288,7 +294,8 @@ fn written_by(op: OpId, history: &History, writers: &Writers<'_>) -> Option<Json
         | Function::ReadAll
         | Function::Clear
         | Function::Append
-        | Function::Cas => None,
+        | Function::Cas
+        | Function::Batch => None,
     }
 }
 

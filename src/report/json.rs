@@ -110,7 +110,7 @@ pub fn runs(totals: &mut RunTotals, verdict: RunVerdict, runs: Vec<Value>) -> Va
             "pass": totals.pass,
             "fail": totals.fail,
             "unknown": totals.unknown,
-            "checks": totals.checks.iter().map(check).collect::<Map<_, _>>(),
+            "checks": totals.judged().map(check).collect::<Map<_, _>>(),
             "operations": operations(&totals.operations),
             "latency_ns": latencies(&pooled),
             "network": network(&totals.messages),

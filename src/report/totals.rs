@@ -58,6 +58,14 @@ impl RunTotals {
         }
     }
 
+    /// How often each property got each verdict, in the order of [`ExpectedVerdict::ALL`]; those of
+    /// a replicated log only where one was kept.
+    pub fn judged(&self) -> impl Iterator<Item = &(Property, [u64; ExpectedVerdict::ALL.len()])> {
+        self.checks.iter().filter(|(property, counts)| {
+            !property.is_of_a_log() || counts.iter().any(|count| *count > 0)
+        })
+    }
+
     /// Adds a run.
     pub fn add(&mut self, report: &Report, mut lengths: Lengths) {
         match report.verdict {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::check::replicated_log::Breach;
 use crate::config::Config;
 use crate::digest::DigestValue;
 use crate::names::Names;
@@ -27,6 +28,7 @@ pub struct Recording {
     trace: String,
     marks: Vec<usize>,
     parents: Vec<Option<usize>>,
+    breaches: Vec<Breach>,
 }
 
 /// Runs the scenario under `seed` and notes every event.
@@ -45,6 +47,7 @@ pub fn account<P: Protocol>(
         trace: finished.trace.unwrap_or_default(),
         marks: finished.marks,
         parents,
+        breaches: finished.log.map_or_else(Vec::new, |log| log.breaches),
     }
 }
 
@@ -53,6 +56,29 @@ impl Recording {
     #[must_use]
     pub const fn events(&self) -> usize {
         self.steps.len()
+    }
+
+    /// The first breach of each invariant of the replicated log that the run broke.
+    #[must_use]
+    pub fn breaches(&self) -> &[Breach] {
+        &self.breaches
+    }
+
+    /// An event with what led to it; `None` where the run had fewer events.
+    #[must_use]
+    pub fn event(&self, event: usize) -> Option<EventAccount> {
+        self.steps.get(event)?;
+        let before = (event.saturating_sub(BEFORE)..event).map(|event| self.traced(event));
+        let (causes, causes_left_out) = self.some_causes(event);
+        let breaches =
+            self.breaches.iter().filter(|breach| breach.moment.event == event as u64 + 1);
+        Some(EventAccount {
+            event: self.traced(event),
+            before: before.collect(),
+            causes,
+            causes_left_out,
+            breaches: breaches.copied().collect(),
+        })
     }
 
     /// The digest of the run.
@@ -81,6 +107,17 @@ impl Recording {
         }
     }
 
+    /// Some of the events that led to `event`: the nearest first, with the root at the end, and how
+    /// many were left out before that.
+    fn some_causes(&self, event: usize) -> (Vec<TracedEvent>, usize) {
+        let mut causes = self.causes(event);
+        let left_out = causes.len().saturating_sub(MOST_CAUSES);
+        if left_out > 0 {
+            causes.drain(MOST_CAUSES - 1..causes.len() - 1);
+        }
+        (causes.into_iter().map(|cause| self.traced(cause)).collect(), left_out)
+    }
+
     /// The events that led to `event`, the nearest first.
     fn causes(&self, event: usize) -> Vec<usize> {
         std::iter::successors(self.parents[event], |event| self.parents[*event]).collect()
@@ -98,6 +135,21 @@ pub struct TracedEvent {
     pub line: String,
     /// The lines of what it did.
     pub did: Vec<String>,
+}
+
+/// An event of a run, and what led to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventAccount {
+    /// The event.
+    pub event: TracedEvent,
+    /// The events just before it.
+    pub before: Vec<TracedEvent>,
+    /// What led to it, the nearest first; at most a few, with the root at the end.
+    pub causes: Vec<TracedEvent>,
+    /// How many causes are not shown between the last two.
+    pub causes_left_out: usize,
+    /// The invariants of the replicated log that it was the first to break.
+    pub breaches: Vec<Breach>,
 }
 
 /// Where two runs part.
@@ -168,19 +220,13 @@ pub fn compare(first: &Recording, second: &Recording) -> Option<Parting> {
 fn side(event: usize, run: &Recording, other: &Recording) -> Option<Side> {
     run.steps.get(event)?;
     let traced = run.traced(event);
-    let mut causes = run.causes(event);
-    let mut causes_left_out = 0;
-    if causes.len() > MOST_CAUSES {
-        causes_left_out = causes.len() - MOST_CAUSES;
-        causes.drain(MOST_CAUSES - 1..causes.len() - 1);
-    }
+    let (causes, causes_left_out) = run.some_causes(event);
     let content = |line: &str| line.trim_start().split_once(' ').map(|(_, rest)| rest.to_owned());
     let same = |place: &usize| {
         content(other.lines(*place).0) == content(&traced.line)
             && other.parents[*place] == run.parents[event]
     };
     let in_the_other = (event..other.events()).find(same).map(|place| other.steps[place].0);
-    let causes = causes.into_iter().map(|cause| run.traced(cause)).collect();
     Some(Side { event: traced, causes, causes_left_out, in_the_other })
 }
 

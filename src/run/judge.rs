@@ -78,6 +78,7 @@ pub(crate) fn evidence<'a>(config: &'a Config, finished: &'a Finished) -> Eviden
         finals: &finished.finals,
         leaderships: &finished.leaderships,
         recoveries: &finished.recoveries,
+        log: finished.log.as_ref(),
         applications: finished.applications.as_deref(),
         settlement: &finished.settlement,
         ended_at: finished.ended_at,

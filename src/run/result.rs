@@ -2,6 +2,7 @@
 
 use strum::{IntoStaticStr, VariantArray};
 
+use crate::check::replicated_log::LogFindings;
 use crate::check::{CheckReport, Mechanism};
 use crate::digest::DigestValue;
 use crate::history::History;
@@ -70,6 +71,8 @@ pub struct RunResult {
     pub leaderships: Vec<Leadership>,
     /// Every start of a node from its write-ahead log, in order of time.
     pub recoveries: Vec<Recovery>,
+    /// What was found of the replicated log; `None` where the protocol keeps none.
+    pub log: Option<LogFindings>,
     /// The impact of every fault that started, in order of time.
     pub impacts: Vec<Impact>,
     /// Everything that may void a promise: what happened to which node or link, and when.

@@ -5,8 +5,10 @@ use std::sync::LazyLock;
 use serde_json::json;
 use toml::{Table, Value as Toml};
 
+use super::ConfiguredProtocol;
 use super::answer::{decode_value, encode_value, expected_node, key_name, value_or_absent};
 use super::decode::{Element, TableDecoder};
+use super::diagnostics::Problem;
 use super::keys::{
     Declaration, Draft, Format, Section, Texts, ValueShape, declared, duration, integer, keys,
     named, node,
@@ -22,12 +24,16 @@ pub(super) fn declared() -> Vec<Declaration> {
     let verdict = |property: Property| {
         let bounds = property.needed_bounds();
         let mut help = format!("The verdict expected of the check `{property}`");
+        if property.is_of_a_log() {
+            help += ", of a protocol that keeps a replicated log";
+        }
         if !bounds.is_empty() {
             help += &format!("; `unchecked` unless `check` has {}", bounds.join(" or "));
         }
         let verdicts = ExpectedVerdict::all();
+        let may_be_unchecked = !bounds.is_empty() || property.is_of_a_log();
         let verdicts =
-            verdicts.filter(|one| !bounds.is_empty() || *one != ExpectedVerdict::Unchecked);
+            verdicts.filter(|one| may_be_unchecked || *one != ExpectedVerdict::Unchecked);
         let words: Vec<&str> = verdicts.map(Named::name).collect();
         Declaration::new(property.name(), &(help + "."), ValueShape::words(&words))
     };
@@ -39,12 +45,23 @@ pub(super) fn declared() -> Vec<Declaration> {
 }
 
 /// Reads `[expect]`: a verdict for each property, and `[[expect.state]]`. `bounds` are `None` if
-/// they have mistakes: then nothing is said of verdicts that depend on them.
-pub(super) fn decode(table: &mut TableDecoder<'_>, bounds: Option<&Bounds>) -> Option<Expect> {
+/// they have mistakes: then nothing is said of verdicts that depend on them. So is `protocol`.
+pub(super) fn decode(
+    table: &mut TableDecoder<'_>,
+    bounds: Option<&Bounds>,
+    protocol: Option<&dyn ConfiguredProtocol>,
+) -> Option<Expect> {
     let mut checks = Vec::new();
+    let without_log = protocol.filter(|protocol| !protocol.keeps_log());
     for property in Property::all() {
         if let Some(element) = table.get(property.name()) {
-            let verdict = expected_verdict(&element, property, bounds);
+            let verdict = match without_log {
+                Some(protocol) if property.is_of_a_log() => {
+                    element.sink().push(lacks_log(&element, property, protocol.name()));
+                    None
+                }
+                _ => expected_verdict(&element, property, bounds),
+            };
             checks
                 .push((table.key_at(property.name()), verdict.map(|verdict| (property, verdict))));
         }
@@ -53,6 +70,15 @@ pub(super) fn decode(table: &mut TableDecoder<'_>, bounds: Option<&Bounds>) -> O
     let states = table.list("state", |element| element.table(|table| STATE.decode(table)));
     let checks: Option<Vec<_>> = checks.into_iter().map(|(_, check)| check).collect();
     Some(Expect { checks: checks?, states: states?, excused: Vec::new() })
+}
+
+/// The mistake of a file that expects something of a log that is not kept.
+fn lacks_log(element: &Element<'_>, property: Property, protocol: &str) -> Problem {
+    let title = format!("`{property}` is about a replicated log, and these nodes keep none");
+    let expected = format!("expected settings of `{protocol}` under which it keeps one");
+    element
+        .problem(title, expected)
+        .help("`leader-follower` keeps one with `failover.catch-up = \"log\"`")
 }
 
 /// A verdict that is possible for `property`.
@@ -65,6 +91,7 @@ fn expected_verdict(
     let needed = property.needed_bounds();
     let is_checked = bounds.map(|bounds| bounds.suffice(property));
     let problem = match (verdict, is_checked) {
+        (ExpectedVerdict::Unchecked, Some(true)) if property.is_of_a_log() => return Some(verdict),
         (ExpectedVerdict::Unchecked, Some(true)) if needed.is_empty() => element
             .problem(
                 format!("`{property}` is never unchecked"),

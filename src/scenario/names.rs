@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::id::{ClientId, FaultId, KeyId, Value};
 use crate::names::Names;
+use crate::operation::Batches;
 
 /// Texts by id: the first `made` are a letter and a number, the rest are in order of appearance.
 #[derive(Clone, Debug, Default)]
@@ -52,16 +53,18 @@ pub(super) struct Interned {
     clients: Interner,
     values: Interner,
     faults: Vec<String>,
+    pub(super) batches: Batches,
 }
 
 impl Interned {
     /// The names of a workload's clients and keys.
-    pub(super) const fn new(clients: u32, keys: u32) -> Self {
+    pub(super) fn new(clients: u32, keys: u32) -> Self {
         Self {
             keys: Interner::new('k', keys),
             clients: Interner::new('c', clients),
             values: Interner::new('v', 0),
             faults: Vec::new(),
+            batches: Batches::default(),
         }
     }
 
@@ -132,6 +135,7 @@ impl Interned {
             values: self.values.into_texts(),
             clients: self.clients.into_texts(),
             faults: self.faults,
+            batches: self.batches,
         }
     }
 }

@@ -94,6 +94,8 @@ pub trait ConfiguredProtocol: Send + Sync {
         seed: u64,
         window: Option<Window>,
     ) -> Chronicle;
+    /// Whether its nodes keep a replicated log.
+    fn keeps_log(&self) -> bool;
     /// What it promises in this scenario.
     fn promises(&self, config: &Config) -> Promises;
     /// How long it may need to settle after everything has healed.
@@ -151,6 +153,10 @@ impl<P: ScenarioProtocol> ConfiguredProtocol for Configured<P> {
         window: Option<Window>,
     ) -> Chronicle {
         crate::explain::chronicle::chronicle::<P>(config, names, &self.0, seed, window)
+    }
+
+    fn keeps_log(&self) -> bool {
+        P::keeps_log(&self.0)
     }
 
     fn promises(&self, config: &Config) -> Promises {

@@ -67,19 +67,28 @@ mod tests {
 
     /// The path of the key in each item of its list that has the table around the key.
     fn paths(file: &str, path: &str) -> Vec<String> {
-        let Some((list, rest)) = path.split_once("[]") else { return vec![path.to_owned()] };
-        let file: toml::Value = toml::from_str(file).expect("it is TOML");
-        let find = |root: &toml::Value, path: &str| {
+        if !path.contains("[]") {
+            return vec![path.to_owned()];
+        }
+        paths_in(&toml::from_str(file).expect("it is TOML"), path)
+    }
+
+    fn paths_in(root: &toml::Value, path: &str) -> Vec<String> {
+        let find = |path: &str| {
             path.split('.')
                 .filter(|key| !key.is_empty())
                 .try_fold(root.clone(), |table, key| table.get(key).cloned())
         };
-        let items = find(&file, list).and_then(|list| list.as_array().cloned());
-        let around = rest.rsplit_once('.').map_or("", |(around, _)| around);
-        let has_it = |(place, item): (usize, &toml::Value)| {
-            find(item, around).map(|_| format!("{list}.{place}{rest}"))
+        let Some((list, rest)) = path.split_once("[]") else {
+            let around = path.rsplit_once('.').map_or("", |(around, _)| around);
+            return find(around).map(|_| path.to_owned()).into_iter().collect();
         };
-        items.iter().flatten().enumerate().filter_map(has_it).collect()
+        let items = find(list).and_then(|list| list.as_array().cloned()).unwrap_or_default();
+        let in_item = |(place, item): (usize, &toml::Value)| {
+            let inside = paths_in(item, rest.trim_start_matches('.'));
+            inside.into_iter().map(move |inside| format!("{list}.{place}.{inside}"))
+        };
+        items.iter().enumerate().flat_map(in_item).collect()
     }
 
     /// Values that a key may take: its example, the words that it takes, and some of any kind.

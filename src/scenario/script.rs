@@ -1,9 +1,13 @@
 //! `[[operation]]`: single operations at exact times.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
+
+use serde_json::json;
+use toml::Value as Toml;
 
 use super::answer;
 use super::decode::{Element, TableDecoder};
+use super::diagnostics::Problem;
 use super::ids::ids;
 use super::keys::{
     Draft, Format, Section, Texts, Variant, boolean, declared, follower_count, key, keys,
@@ -14,7 +18,7 @@ use super::words::OPERATIONS;
 use super::workload::{decode_replicas, encode_replicas, replicas, retry};
 use crate::config::{Answer, ScriptedOperation};
 use crate::id::{ClientId, KeyId, NodeId, Value};
-use crate::operation::Operation;
+use crate::operation::{Batches, Operation};
 use crate::time::Time;
 
 /// Every `[[operation]]`.
@@ -43,7 +47,7 @@ fn operation() -> Section<ScriptedOperation> {
     };
     Section::new(
         "An operation; exactly one of `put`, `get`, `delete`, `list`, `read-all`, `clear`, \
-         `append`, `cas`.",
+         `append`, `cas`, `batch`.",
         base,
     )
     .by_hand(
@@ -145,6 +149,7 @@ fn requests() -> Vec<Variant<Request>> {
             write(with_value("Add an element to a key's list.", append, "The element.")),
         ),
         variant("cas", asking("at", compare_and_set())),
+        batch(),
     ]
 }
 
@@ -159,6 +164,70 @@ fn variant(name: &'static str, section: Section<Request>) -> Variant<Request> {
         move |request: &Request| {
             (std::mem::discriminant(&request.operation) == kind).then_some(*request)
         },
+    )
+}
+
+/// What a batch cannot have: operations on the whole store, and another batch.
+const NO_PARTS: [&str; 4] = ["list", "read-all", "clear", "batch"];
+
+fn batch() -> Variant<Request> {
+    let section = Arc::new(part_of_batch());
+    let shape = section.shape().list(json!({ "minItems": 1, "maxItems": Batches::MOST_PARTS }));
+    let writes = Arc::clone(&section);
+    let read = move |element: &Element<'_>| {
+        let parts = element.list(|part| read_part(part, &section))?;
+        if parts.is_empty() || parts.len() > Batches::MOST_PARTS {
+            let title = format!("a batch of {} parts", parts.len());
+            return element.wrong(title, format!("expected 1 to {}", Batches::MOST_PARTS));
+        }
+        let parts = parts.into_iter().map(|part| part.operation).collect();
+        let batch = element.scope().names.borrow_mut().batches.intern(parts);
+        Some(Request::of(Operation::Batch(batch)))
+    };
+    let write = move |request: &Request, texts: &Texts<'_>| {
+        let Operation::Batch(batch) = request.operation else {
+            unreachable!("another variant's value")
+        };
+        let parts = texts.names.batches.get(batch).iter();
+        let part = |part: &Operation| Toml::Table(writes.encode(&Request::of(*part), texts));
+        Toml::Array(parts.map(part).collect())
+    };
+    let help = "Several operations on single keys, done at one place in the order or not at all.";
+    let is_batch =
+        |request: &Request| matches!(request.operation, Operation::Batch(_)).then_some(*request);
+    Variant::new("batch", help, Format::with_texts(shape, read, write), |request| request, is_batch)
+}
+
+fn read_part(part: &Element<'_>, section: &Section<Request>) -> Option<Request> {
+    for kind in NO_PARTS {
+        if let Some(at) = part.key_at(kind) {
+            let title = format!("a batch cannot have a `{kind}`");
+            let label = "expected `put`, `get`, `delete`, `append` or `cas`";
+            part.sink().push(Problem::new(at, title, label));
+            return None;
+        }
+    }
+    part.table(|table| section.decode(table))
+}
+
+fn part_of_batch() -> Section<Request> {
+    let (at, value) = (KeyId(0), Value::text(0));
+    let put = Operation::Put { key: at, value, quorum: None };
+    let append = Operation::Append { key: at, value, quorum: None };
+    let with_value = |help, operation, of| with_value(with_key(help, operation), of);
+    let parts = vec![
+        variant("put", with_value("Set a key.", put, "The value.")),
+        variant("get", with_key("Read a key.", Operation::Get { key: at, quorum: None })),
+        variant("delete", with_key("Remove a key.", Operation::Delete { key: at, quorum: None })),
+        variant("append", with_value("Add an element to a key's list.", append, "The element.")),
+        variant("cas", compare_and_set()),
+    ];
+    let help = "A part; exactly one of `put`, `get`, `delete`, `append`, `cas`.";
+    Section::new(help, Request::of(put)).one_of(
+        "the part",
+        parts,
+        |request| *request,
+        |request, part| *request = part,
     )
 }
 
@@ -180,7 +249,7 @@ fn with_key(help: &'static str, operation: Operation) -> Section<Request> {
             | Operation::Delete { key, .. }
             | Operation::Append { key, .. }
             | Operation::Cas { key, .. } => Some(key),
-            Operation::List | Operation::ReadAll | Operation::Clear => None,
+            Operation::List | Operation::ReadAll | Operation::Clear | Operation::Batch(_) => None,
         })
         .required(),
     )

@@ -192,7 +192,8 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
     let faults = faults::faults(table, clocks.as_ref().map(|c| c.nodes.as_slice()));
     let fuzz = table.optional("fuzz", |fuzz| fuzz.table(fuzz::decode));
     let bounds = table.table("check", |table| bounds().decode(table));
-    let expect = table.table("expect", |table| expect::decode(table, bounds.as_ref()));
+    let expect =
+        table.table("expect", |table| expect::decode(table, bounds.as_ref(), protocol.as_deref()));
     let changes = changes::written(table, root.get("workload").is_some());
 
     let clocks = clocks?;

@@ -11,8 +11,8 @@ pub(super) const VARIANTS: [&str; 7] =
     ["constant", "uniform", "exponential", "lognormal", "pareto", "mixture", "quantiles"];
 
 /// What a scripted operation may be; one is given.
-pub(super) const OPERATIONS: [&str; 8] =
-    ["put", "get", "delete", "list", "read-all", "clear", "append", "cas"];
+pub(super) const OPERATIONS: [&str; 9] =
+    ["put", "get", "delete", "list", "read-all", "clear", "append", "cas", "batch"];
 
 /// What a fault may do; one is given.
 pub(super) const ACTIONS: [&str; 22] = FaultAction::KINDS;

@@ -114,6 +114,8 @@ fn mix() -> Section<Mix> {
             /// Compare-and-sets to a unique value: each expects what its client last saw of the
             /// key, or that it is absent.
             "cas" => mix.cas, weight();
+            /// Batches of two to four puts, gets and deletes.
+            "batch" => mix.batch, weight();
         })
         .checked(|draft, table| {
             if draft.is_all_right() && draft.value == Mix::default() {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::check::replicated_log::LogFindings;
 use crate::config::Config;
 use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Status};
@@ -67,6 +68,8 @@ pub struct Finished {
     pub steps: Vec<(Time, DigestValue)>,
     pub(crate) write_events: Vec<WriteEvent>,
     pub(crate) applications: Option<Vec<Application>>,
+    /// What was found of the replicated log; `None` where the protocol keeps none.
+    pub log: Option<LogFindings>,
     /// With [`NoteOptions::record`], what happened on every node, in event order.
     pub node_events: Vec<NodeEvent>,
 }
@@ -94,6 +97,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
             let fill = |entry: &mut Entry| entry.failure = Some(Failure::Unfinished);
             self.kernel.history.complete(op, now, Status::Info, fill);
         }
+        let log = self.log_findings();
         let nodes = NodeId::all(self.config.cluster.nodes);
         let survives = |node: &NodeId| {
             let slot = &self.slots[node.index()];
@@ -104,6 +108,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         let (trace, marks) = trace.finish();
         Finished {
             survivors: nodes.filter(survives).collect(),
+            log,
             digest,
             ended_at: now,
             events: self.kernel.events,

@@ -10,6 +10,7 @@ use crate::history::History;
 use crate::id::NodeId;
 use crate::metrics::{MessageCounts, Settlement, Standstill};
 use crate::names::Names;
+use crate::operation::Batches;
 use crate::property::{Befallen, Hazard, Incidents};
 use crate::protocol::Protocol;
 use crate::rng::{CausalId, Draws, Purpose};
@@ -34,6 +35,8 @@ pub(crate) struct Kernel<P: Protocol, Q> {
     pub(crate) draws: Draws,
     /// What clients invoked, and the answers.
     pub(crate) history: History,
+    /// The parts of the batches that clients asked for.
+    pub(crate) batches: Batches,
     /// Messages by fate. Of those sent and delivered it counts the clients' alone.
     pub(crate) counts: MessageCounts,
     /// Messages sent and delivered between nodes.
@@ -65,6 +68,7 @@ impl<P: Protocol, Q: Queue<P>> Kernel<P, Q> {
             now: Time::ZERO,
             draws: Draws::new(seed),
             history: History::with_capacity(operations, Arc::clone(names)),
+            batches: names.batches.clone(),
             counts: MessageCounts::default(),
             kinds: KindTally::new(),
             in_flight: 0,

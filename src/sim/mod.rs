@@ -9,8 +9,8 @@
 //!   `ordinals` (the identity of effects);
 //! - `clients` (who asks what), `nemesis` (what goes wrong);
 //! - `settle` (when it is over), `states`, `finish` (what it leaves);
-//! - `observe`, `agreement`, `contest` (what observations mean), `notes` (what is noted on the
-//!   side).
+//! - `observe`, `ledger`, `agreement`, `contest` (what observations mean), `notes` (what is noted
+//!   on the side).
 //!
 //! The head of each file that can go wrong states its fault model. `impl Simulation` is spread over
 //! the files; each part that has data of its own has them in a type that knows no simulation.
@@ -19,10 +19,11 @@
 
 use std::sync::Arc;
 
+use crate::check::replicated_log::LogLedger;
 use crate::config::{Config, Occurrence};
 use crate::digest::{DigestValue, name_hash};
 use crate::history::History;
-use crate::id::{FaultId, NodeId};
+use crate::id::{FaultId, NodeBits, NodeId};
 use crate::metrics::{Impact, Leadership, Recovery, Settlement};
 use crate::names::Names;
 use crate::protocol::{
@@ -69,6 +70,7 @@ mod event;
 mod finish;
 mod kernel;
 mod kinds;
+mod ledger;
 mod nemesis;
 mod network;
 mod node;
@@ -122,8 +124,8 @@ pub struct Simulation<'a, P: Protocol, Q = CalendarQueue<Event<P>>> {
     states: StateWatch,
     /// Whether any node is paused.
     any_paused: bool,
-    /// Whether nodes say what happens to a replicated log.
-    keeps_log: bool,
+    /// What nodes have said of their replicated logs; `None` where they keep none.
+    ledger: Option<Box<LogLedger>>,
     /// How far followers are from the leader since the last write was answered.
     agreement: Agreement,
 }
@@ -189,7 +191,8 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
             settlement: None,
             states: StateWatch::new(&config.expect.states),
             any_paused: false,
-            keeps_log: P::keeps_log(settings),
+            ledger: (P::keeps_log(settings) && config.cluster.nodes <= NodeBits::ROOM)
+                .then(|| Box::new(LogLedger::new(config.cluster.nodes))),
             agreement,
         }
     }
@@ -416,8 +419,9 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
             drawn: 0,
             next_ticket: &mut slot.next_ticket,
             observed: self.kernel.notes.on,
-            keeps_log: self.keeps_log,
+            keeps_log: self.ledger.is_some(),
             disk_is_full: slot.disk.is_full(),
+            batches: &self.kernel.batches,
             effects: &mut self.effects,
         };
         act(&mut slot.state, &mut cx);

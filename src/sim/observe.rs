@@ -14,6 +14,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     /// A node observed something.
     #[inline]
     pub(super) fn observe(&mut self, node: NodeId, mut observation: Observation) {
+        self.tell_ledger(node, &observation);
         match &mut observation {
             Observation::Role { role, term } => self.note_role(node, *role, *term),
             Observation::Accept { request, key, version, over } => {
@@ -21,25 +22,20 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
                 if self.contest.is_on() {
                     self.note_contested(node, op);
                 }
-                if self.kernel.history.entry(op).is_on_one_key() {
-                    self.kernel.history.accept(op, *version);
-                    self.kernel.history.written_over(op, *over);
-                    // A write is followed by the access that made it.
-                    *request = request.of_access(self.kernel.history.put_of(op));
-                } else {
-                    self.kernel.history.accept_clear(op, *key, *version);
-                }
+                // A write is followed by the access that made it.
+                let write = self.kernel.history.accept_on(op, *key, *version, *over);
+                *request = request.of_access(write);
             }
-            Observation::Apply { .. }
-            | Observation::Discard { .. }
-            | Observation::Vote { .. }
+            Observation::Vote { .. }
             | Observation::Append { .. }
             | Observation::Truncate { .. }
             | Observation::Durable { .. }
             | Observation::Commit { .. }
             | Observation::Applied { .. }
             | Observation::Snapshot { .. }
-            | Observation::Configuration { .. } => {}
+            | Observation::Configuration { .. }
+            | Observation::Apply { .. }
+            | Observation::Discard { .. } => {}
             Observation::Replay { file, covers, records, last, digest } => {
                 let read = LogRead { records: *records, last: *last, digest: *digest };
                 self.note_recovery(node, *file, *covers, read);

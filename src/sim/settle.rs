@@ -97,7 +97,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
                 Some(_) | None => {}
             }
         }
-        self.clients.waiting_for(self.config, self.names, self.kernel.now).is_empty()
+        self.clients_to_do().is_empty()
     }
 
     /// What a node still means to do.
@@ -156,9 +156,15 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
             && (!self.leaderships.is_empty() || self.slots.iter().any(stands))
     }
 
+    /// What clients wait for, in words.
+    fn clients_to_do(&self) -> Vec<String> {
+        let (batches, now) = (&self.kernel.batches, self.kernel.now);
+        self.clients.waiting_for(self.config, self.names, batches, now)
+    }
+
     /// What the cluster still waits for, a line each.
     pub(super) fn waiting_for(&self) -> Vec<String> {
-        let mut waiting = self.clients.waiting_for(self.config, self.names, self.kernel.now);
+        let mut waiting = self.clients_to_do();
         let nodes = || NodeId::all(self.config.cluster.nodes);
         let snapshots: Vec<NodeSnapshot> = nodes().map(|node| self.snapshot(node)).collect();
         for (node, slot) in nodes().zip(&self.slots) {

@@ -39,6 +39,7 @@ mod protocol {
     mod leader_follower {
         mod acknowledgements;
         mod appends;
+        mod batches;
         mod checkpoints;
         mod clients;
         mod compare_and_set;

@@ -272,7 +272,9 @@ fn is_possible(
                     }
                 })
             }
-            Function::Append | Function::Cas => unreachable!("no story has these"),
+            Function::Append | Function::Cas | Function::Batch => {
+                unreachable!("no story has these")
+            }
         };
         is_first && fits && is_possible(history, done | 1 << op.0, after, seen)
     })

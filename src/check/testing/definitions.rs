@@ -47,7 +47,8 @@ pub(in crate::check) fn found(history: &History, op: OpId, key: KeyId) -> Option
         | Function::Delete
         | Function::Clear
         | Function::Append
-        | Function::Cas => return None,
+        | Function::Cas
+        | Function::Batch => return None,
     };
     let Some(version) = version else { return Some(Found::Nothing) };
     // Nobody can read what is not asked for yet.

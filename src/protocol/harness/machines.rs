@@ -23,7 +23,13 @@ impl<P: Protocol> Harness<P> {
         let image = machine.disk.read();
         self.note(format_args!("{node} starts with {}", disk_text(&image)));
         let settings = self.settings.clone();
+        if let Some(listener) = &mut self.listener {
+            listener.starts(self.now, node);
+        }
         self.step(node, |process, cx| *process = Some(P::recover(&settings, &image, cx)));
+        let (now, is_up) = (self.now, self.machines[node.index()].process.is_some());
+        let said = self.listener.as_mut().and_then(|one| one.has_started(now, node, is_up));
+        self.note_of_listener(said);
         Ok(())
     }
 

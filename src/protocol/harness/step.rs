@@ -39,6 +39,7 @@ impl<P: Protocol> Harness<P> {
             observed: true,
             keeps_log: P::keeps_log(&self.settings),
             disk_is_full: machine.disk.is_full,
+            batches: &self.names.batches,
             effects: &mut self.effects,
         };
         act(&mut machine.process, &mut cx);
@@ -88,6 +89,10 @@ impl<P: Protocol> Harness<P> {
                 let kind = kind.trim_start_matches(". ");
                 self.note(format_args!("  {node} {kind} {text}"));
                 self.observations.push((node, observation));
+                let now = self.now;
+                let said =
+                    self.listener.as_mut().and_then(|one| one.hears(now, node, &observation));
+                self.note_of_listener(said);
             }
             // Whose luck what follows depends on: nothing is drawn for it here.
             Effect::Continue(_) => {}
@@ -95,6 +100,13 @@ impl<P: Protocol> Harness<P> {
                 self.note(format_args!("  {node} stops: {why}"));
                 self.end_process(node);
             }
+        }
+    }
+
+    /// What a listener has to say of a step.
+    pub(super) fn note_of_listener(&mut self, said: Option<String>) {
+        if let Some(said) = said {
+            self.note(format_args!("  {said}"));
         }
     }
 

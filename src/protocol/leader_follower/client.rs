@@ -33,12 +33,13 @@ impl LeaderFollower {
             | Operation::Delete { .. }
             | Operation::Append { .. }
             | Operation::Clear
-            | Operation::Cas { .. } => self.serve_write(request, operation, cx),
+            | Operation::Cas { .. }
+            | Operation::Batch(_) => self.serve_write(request, operation, cx),
         }
     }
 
     fn serve_write(&mut self, request: RequestId, operation: Operation, cx: &mut Cx<'_>) {
-        if self.replica.cannot_write(cx) {
+        if operation.is_write() && self.replica.cannot_write(cx) {
             return cx.reply(request, Reply::of(Outcome::Refused(Failure::Disk)));
         }
         if self.leads() {

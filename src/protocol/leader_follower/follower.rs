@@ -46,6 +46,10 @@ impl LeaderFollower {
                 }
                 self.acknowledge_once_durable(from, version, cx);
             }
+            Message::ReplicateBatch { version, entries, .. } => {
+                self.replica.apply_batch(&entries, cx);
+                self.acknowledge_once_durable(from, version, cx);
+            }
             Message::State { term, version, state } => {
                 let (incarnation, sequence) = (state.incarnation.nanos(), version.sequence);
                 let order = StateOrder { term, leader: from, incarnation, sequence };

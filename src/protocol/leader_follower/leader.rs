@@ -6,7 +6,7 @@ use crate::history::Failure;
 use crate::id::{KeyId, LogIndex, NodeId, NodeSet, Value, Version};
 use crate::operation::Operation;
 use crate::protocol::parts::entry::StoredEntry;
-use crate::protocol::{Observation, Outcome, Reply, RequestId, Response, Stored};
+use crate::protocol::{Mismatch, Observation, Outcome, Reply, RequestId, Response, Stored};
 
 use super::config::{Config, Mode, OnAckTimeout, Shipping};
 use super::replication::Replication;
@@ -39,6 +39,7 @@ impl LeaderFollower {
                 self.lead_append(request, key, value, quorum, cx);
             }
             Operation::Cas { key, from, to } => self.lead_cas(request, (key, from), to, cx),
+            Operation::Batch(batch) => self.lead_batch(request, batch, cx),
             Operation::Get { .. } | Operation::List | Operation::ReadAll => {
                 unreachable!("reads are answered by whoever is asked")
             }
@@ -74,7 +75,8 @@ impl LeaderFollower {
         if held == from {
             return self.lead_register(request, key, Some(to), None, cx);
         }
-        cx.reply(request, Reply::of(Outcome::Mismatch(Box::new(self.found(key)))));
+        let mismatch = Mismatch { part: 0, found: self.found(key) };
+        cx.reply(request, Reply::of(Outcome::Mismatch(Box::new(mismatch))));
     }
 
     /// A delete of every key.
@@ -98,12 +100,7 @@ impl LeaderFollower {
         quorum: Option<u16>,
         cx: &mut Cx<'_>,
     ) {
-        let known = if self.replica.config.deduplicate {
-            let mut elements = self.replica.store.elements(key).iter();
-            elements.find(|(_, element)| *element == value).map(|(version, _)| *version)
-        } else {
-            None
-        };
+        let known = self.known_element(key, value);
         if let Some(version) = known {
             // While the first attempt waits, its answer goes to this one: the client has given the
             // first up.
@@ -164,7 +161,7 @@ impl LeaderFollower {
 
     /// A write that this leader has taken into its store or its log.
     #[inline]
-    fn accepted(
+    pub(super) fn accepted(
         &self,
         request: RequestId,
         version: Version,
@@ -181,7 +178,7 @@ impl LeaderFollower {
     /// An accepted write goes on to the followers once its record is durable; at once without a
     /// log.
     #[inline]
-    fn commit(&mut self, mut accepted: AcceptedWrite, cx: &mut Cx<'_>) {
+    pub(super) fn commit(&mut self, mut accepted: AcceptedWrite, cx: &mut Cx<'_>) {
         if self.replica.config.replication == Shipping::FullState {
             accepted.payload = Payload::State(self.full_state());
         }

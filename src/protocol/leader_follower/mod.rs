@@ -63,6 +63,7 @@ use super::parts::tombstones::Tombstones;
 use super::{Context, DiskImage, DiskOrigin, Input, NodeSnapshot, Observation, Protocol};
 
 mod anti_entropy;
+mod batch;
 mod client;
 mod config;
 mod election;

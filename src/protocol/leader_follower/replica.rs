@@ -80,6 +80,18 @@ impl Replica {
         is_new
     }
 
+    /// Applies the writes of a batch to the store, as a follower, and logs them as one.
+    pub(super) fn apply_batch(
+        &mut self,
+        entries: &[StoredEntry],
+        cx: &mut Context<'_, impl Types>,
+    ) {
+        for entry in entries {
+            self.apply_observed(*entry, cx);
+        }
+        self.log_record(self.term(), || Record::Batch(entries.to_vec()), cx);
+    }
+
     /// Applies a write to the store and says what became of it; whether it changed the store.
     pub(super) fn apply_observed(
         &mut self,

@@ -30,6 +30,8 @@ pub(crate) struct AcceptedWrite {
 pub(crate) enum Payload {
     One(StoredEntry),
     Many(Arc<[StoredEntry]>),
+    /// Taken as one, in memory and on the disk.
+    Batch(Arc<[StoredEntry]>),
     State(Arc<FullState>),
 }
 
@@ -47,15 +49,18 @@ impl Payload {
             Self::Many(entries) => {
                 Message::ReplicateMany { term, version, entries: Arc::clone(entries) }
             }
+            Self::Batch(entries) => {
+                Message::ReplicateBatch { term, version, entries: Arc::clone(entries) }
+            }
             Self::State(state) => Message::State { term, version, state: Arc::clone(state) },
         }
     }
 
-    /// `None`: as many keys as a clear has; it stays until it is acknowledged.
+    /// `None`: as many keys as a clear or a batch has; it stays until it is acknowledged.
     pub(crate) fn subject(&self) -> Option<About> {
         match self {
             Self::One(entry) if !entry.element => Some(About::Key(entry.key)),
-            Self::One(_) | Self::Many(_) => None,
+            Self::One(_) | Self::Many(_) | Self::Batch(_) => None,
             Self::State(_) => Some(About::Everything),
         }
     }

@@ -278,6 +278,7 @@ mod tests {
             observed: true,
             keeps_log: false,
             disk_is_full: false,
+            batches: &crate::operation::Batches::default(),
             effects: &mut effects,
         });
         (done, effects)

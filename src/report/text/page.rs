@@ -161,7 +161,7 @@ impl Page {
             let _ = write!(head, "{:>11}", verdict.name());
         }
         self.line(&head);
-        for (property, counts) in &totals.checks {
+        for (property, counts) in totals.judged() {
             let mut row = format!("  {:20}", property.name());
             for count in counts {
                 let shown = if *count == 0 { "-".to_owned() } else { grouped(*count) };

@@ -1,9 +1,9 @@
 //! An operation under way: its attempts, from the first request to the completion.
 
-use crate::history::{Failure, Process, Status};
-use crate::id::{ClientId, NodeId, OpId};
-use crate::operation::Operation;
-use crate::protocol::{Outcome, Protocol, Reply, RequestId, Response, Session};
+use crate::history::{Failure, History, Process, Status};
+use crate::id::{ClientId, KeyId, NodeId, OpId, Value};
+use crate::operation::{Batches, Operation};
+use crate::protocol::{Mismatch, Outcome, Protocol, Reply, RequestId, Response, Session};
 use crate::rng::{Cause, Purpose};
 use crate::time::Time;
 
@@ -32,16 +32,17 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
         invocation: Invocation,
         limits: RetryLimits,
     ) -> OpId {
-        let state = &mut self.clients.list[client.0 as usize];
         let Invocation { id, operation, fixed, scripted, due_at } = invocation;
-        let process = Process { client, incarnation: state.incarnation };
-        let op = self.kernel.history.invoke(self.kernel.now, due_at, process, operation);
-        let operation = self.kernel.history.mark(op, operation);
-        let names = self.names;
-        self.kernel.trace(names.client(client), ". ask", || operation.describe(names));
+        let process = Process { client, incarnation: self.client(client).incarnation };
+        let (op, operation) = self.invocation(due_at, process, operation);
+        if self.kernel.notes.on {
+            let call = self.names.call(operation, &self.kernel.batches);
+            self.kernel.trace(self.names.client(client), ". ask", || call);
+        }
         self.clients.busy += 1;
         let may_write = self.clients.may_write && scripted.is_none();
         self.clients.writing += usize::from(operation.is_write() || may_write);
+        let state = &mut self.clients.list[client.0 as usize];
         state.sequence += 1;
         state.current = Some(Current {
             op,
@@ -61,6 +62,23 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
         });
         self.attempt(client);
         op
+    }
+
+    /// Writes an invocation down; the operation as its values travel.
+    fn invocation(
+        &mut self,
+        due_at: Time,
+        process: Process,
+        operation: Operation,
+    ) -> (OpId, Operation) {
+        let (history, now) = (&mut self.kernel.history, self.kernel.now);
+        let Operation::Batch(batch) = operation else {
+            let op = history.invoke(now, due_at, process, operation);
+            return (op, history.mark(op, operation));
+        };
+        let batches = &mut self.kernel.batches;
+        let op = history.invoke_batch(now, due_at, process, batch, batches.get(batch));
+        (op, Operation::Batch(batches.intern(history.mark_parts(op))))
     }
 
     /// Sends the current attempt's request.
@@ -226,16 +244,14 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
         let may_write = self.clients.may_write && current.scripted.is_none();
         self.clients.writing -= usize::from(current.operation.is_write() || may_write);
         state.incarnation += u32::from(status == Status::Info);
-        let may_compare = self.clients.may_compare;
-        if let (true, Some((_, reply))) = (may_compare, &answer) {
-            state.sees(current.operation, &reply.outcome);
+        if let (true, Some((_, reply))) = (self.clients.may_compare, &answer) {
+            let batches = &self.kernel.batches;
+            state.sees(current.operation, &reply.outcome, batches);
         }
         let history = &mut self.kernel.history;
-        let (mut contents, mut elements, mut mismatch) = (None, None, None);
-        if let Some((_, Reply { outcome: Outcome::Ok(Response::Written { version, .. }), .. })) =
-            &answer
-        {
-            history.answered(current.op, *version);
+        let mut found = None;
+        if let Some((_, Reply { outcome: Outcome::Ok(response), .. })) = &answer {
+            written(current.op, response, history);
         }
         history.complete(current.op, self.kernel.now, status, |entry| {
             entry.failure = failure;
@@ -244,57 +260,100 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
             entry.leader = reply.leader;
             entry.degraded = reply.degraded;
             (entry.acknowledgements, entry.followers) = reply.acknowledgements.unwrap_or((0, 0));
-            match reply.outcome {
-                Outcome::Ok(Response::Written { existed, .. }) => entry.existed = existed,
-                Outcome::Ok(Response::Contents(items)) => contents = Some(items),
-                Outcome::Ok(
-                    found @ (Response::Found { .. }
-                    | Response::Tombstone { .. }
-                    | Response::List(_)
-                    | Response::Absent),
-                ) => {
-                    (entry.value, entry.version) = found.found();
-                    elements = found.into_elements();
-                }
-                Outcome::Mismatch(found) => mismatch = Some(found),
-                Outcome::Ok(Response::Cleared) | Outcome::Refused(_) | Outcome::Unknown(_) => {}
-            }
+            found = Some(reply.outcome);
         });
-        if let Some(items) = contents {
-            history.set_contents(current.op, items);
-        }
-        if let Some(elements) = elements {
-            history.set_elements(current.op, elements);
-        }
-        if let Some(found) = mismatch.filter(|_| status == Status::Fail) {
-            let (value, version) = found.found();
-            history.mismatched(current.op, value, version, found.into_elements());
+        match found {
+            Some(Outcome::Ok(response)) => answered(current.op, response, history),
+            Some(Outcome::Mismatch(mismatch)) if status == Status::Fail => {
+                let Mismatch { part, found } = *mismatch;
+                history.mismatched(current.op, part.into(), found.into_answer());
+            }
+            Some(Outcome::Mismatch(_) | Outcome::Refused(_) | Outcome::Unknown(_)) | None => {}
         }
     }
 }
 
+/// Writes down the versions that an answer names of what was written.
+fn written(op: OpId, response: &Response, history: &mut History) {
+    match response {
+        Response::Written { version, .. } => history.answered(op, *version),
+        Response::Batch(answers) => {
+            for (access, answer) in history.part_accesses(op).into_iter().zip(answers) {
+                written(access, answer, history);
+            }
+        }
+        Response::Found { .. }
+        | Response::Absent
+        | Response::Contents(_)
+        | Response::Cleared
+        | Response::List(_)
+        | Response::Tombstone { .. } => {}
+    }
+}
+
+/// Writes down what an operation was answered, or a part of a batch.
+fn answered(op: OpId, response: Response, history: &mut History) {
+    match response {
+        Response::Written { existed, .. } => history.existed(op, existed),
+        Response::Contents(items) => history.set_contents(op, items),
+        Response::Batch(answers) => {
+            for (access, answer) in history.part_accesses(op).into_iter().zip(answers) {
+                answered(access, answer, history);
+            }
+        }
+        found @ (Response::Found { .. }
+        | Response::Tombstone { .. }
+        | Response::List(_)
+        | Response::Absent) => history.found(op, found.into_answer()),
+        Response::Cleared => {}
+    }
+}
+
 impl Client {
-    /// What an answer shows it of a key, or of all.
-    fn sees(&mut self, operation: Operation, outcome: &Outcome) {
-        let Some(key) = operation.key() else {
-            if let Outcome::Ok(Response::Contents(items)) = outcome {
+    /// What an answer shows it of a key, of several, or of all.
+    fn sees(&mut self, operation: Operation, outcome: &Outcome, batches: &Batches) {
+        match (operation, outcome) {
+            (Operation::Batch(batch), Outcome::Ok(Response::Batch(answers))) => {
+                for (part, answer) in batches.get(batch).iter().zip(answers) {
+                    self.saw(*part, answer);
+                }
+            }
+            (Operation::Batch(batch), Outcome::Mismatch(mismatch)) => {
+                if let Some(key) = batches.get(batch)[usize::from(mismatch.part)].key() {
+                    self.knows(key, mismatch.found.value());
+                }
+            }
+            (_, Outcome::Ok(Response::Contents(items))) => {
                 self.seen.extend(items.iter().filter_map(|item| Some((item.key, item.value?))));
             }
-            return;
+            (operation, Outcome::Ok(response)) => self.saw(operation, response),
+            (operation, Outcome::Mismatch(mismatch)) => {
+                if let Some(key) = operation.key() {
+                    self.knows(key, mismatch.found.value());
+                }
+            }
+            (_, Outcome::Refused(_) | Outcome::Unknown(_)) => {}
+        }
+    }
+
+    /// What an answer to an operation on one key shows it of that.
+    fn saw(&mut self, operation: Operation, response: &Response) {
+        let Some(key) = operation.key() else { return };
+        let held = match operation {
+            Operation::Put { value, .. }
+            | Operation::Append { value, .. }
+            | Operation::Cas { to: value, .. } => Some(value),
+            Operation::Get { .. } => response.value(),
+            Operation::Delete { .. }
+            | Operation::List
+            | Operation::ReadAll
+            | Operation::Clear
+            | Operation::Batch(_) => None,
         };
-        let held = match (operation, outcome) {
-            (Operation::Get { .. }, Outcome::Ok(found)) => found.found().0,
-            (Operation::Cas { .. }, Outcome::Mismatch(found)) => found.found().0,
-            (
-                Operation::Put { value, .. }
-                | Operation::Append { value, .. }
-                | Operation::Cas { to: value, .. },
-                Outcome::Ok(_),
-            ) => Some(value),
-            (Operation::Delete { .. }, Outcome::Ok(_)) => None,
-            (_, Outcome::Ok(_) | Outcome::Refused(_) | Outcome::Unknown(_)) => return,
-            (_, Outcome::Mismatch(_)) => unreachable!("only a compare-and-set compares"),
-        };
+        self.knows(key, held);
+    }
+
+    fn knows(&mut self, key: KeyId, held: Option<Value>) {
         match held {
             Some(value) => self.seen.insert(key, value.unmarked()),
             None => self.seen.remove(&key),

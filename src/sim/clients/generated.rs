@@ -44,10 +44,15 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
         let id = operation_id(source, index);
         let (draws, nodes) = (&self.kernel.draws, self.clients.nodes);
         let seen = &self.clients.list[client.0 as usize].seen;
-        let operation = generator.operation(id, Value::made(source, index), draws, seen);
-        let is_write = operation.is_write();
-        let fixed =
-            if is_write { None } else { generator.replica(client, id, nodes, draws, self.network) };
+        let batches = &mut self.kernel.batches;
+        let value = Value::made(source, index);
+        let operation = generator.operation(id, value, draws, seen, batches);
+        let asks_leader = operation.asks_leader();
+        let fixed = if asks_leader {
+            None
+        } else {
+            generator.replica(client, id, nodes, draws, self.network)
+        };
         let limits = RetryLimits::of(&generator.settings.retry);
         let invocation = Invocation { id, operation, fixed, scripted: None, due_at };
         self.begin(client, invocation, limits);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use crate::config::{Config, Pace, ReadFrom, Skew, Workload};
 use crate::id::{ClientId, KeyId, NodeId, Value};
 use crate::metrics::Unserved;
-use crate::operation::Operation;
+use crate::operation::{Batches, Operation};
 use crate::protocol::Protocol;
 use crate::rng::{CausalId, Draws, Purpose, Root};
 use crate::time::{Span, Time};
@@ -91,9 +91,11 @@ impl Generator {
         value: Value,
         draws: &Draws,
         seen: &BTreeMap<KeyId, Value>,
+        batches: &mut Batches,
     ) -> Operation {
         let mix = self.settings.mix;
-        let weights = [mix.put, mix.get, mix.delete, mix.list, mix.read_all, mix.append, mix.cas];
+        let weights =
+            [mix.put, mix.get, mix.delete, mix.list, mix.read_all, mix.append, mix.cas, mix.batch];
         let total: u64 = weights.iter().map(|weight| u64::from(*weight)).sum();
         let mut at = draws.below(Purpose::Mix, id, 0, total);
         let chosen = weights.iter().position(|weight| {
@@ -103,7 +105,7 @@ impl Generator {
             }
             inside
         });
-        let key = self.key(id, draws);
+        let key = self.key(id, 0, draws);
         match chosen {
             Some(1) => Operation::Get { key, quorum: self.settings.read_quorum },
             Some(2) => Operation::Delete { key, quorum: None },
@@ -111,16 +113,36 @@ impl Generator {
             Some(4) => Operation::ReadAll,
             Some(5) => Operation::Append { key, value, quorum: None },
             Some(6) => Operation::Cas { key, from: seen.get(&key).copied(), to: value },
+            Some(7) => Operation::Batch(batches.intern(self.batch(id, value, draws))),
             _ => Operation::Put { key, value, quorum: None },
         }
     }
 
-    fn key(&self, id: CausalId, draws: &Draws) -> KeyId {
+    /// Draws the parts of a batch: two to four puts, gets and deletes. All puts have the same
+    /// value, so a key is put once; after that the batch reads it.
+    fn batch(&self, id: CausalId, value: Value, draws: &Draws) -> Box<[Operation]> {
+        let count = 2 + draws.below(Purpose::Mix, id, 1, 3) as u32;
+        let mut parts: Vec<Operation> = Vec::new();
+        for place in 0..count {
+            let key = self.key(id, place, draws);
+            let is_put = |part: &Operation| part.is_write() && part.key() == Some(key);
+            let part = match draws.below(Purpose::Mix, id, 2 + place, 5) {
+                0 | 1 if !parts.iter().any(is_put) => Operation::Put { key, value, quorum: None },
+                2 => Operation::Delete { key, quorum: None },
+                _ => Operation::Get { key, quorum: None },
+            };
+            parts.push(part);
+        }
+        parts.into()
+    }
+
+    /// Draws a key, for the part of a batch at this place.
+    fn key(&self, id: CausalId, place: u32, draws: &Draws) -> KeyId {
         if self.zipf.is_empty() {
             let keys = u64::from(self.settings.keys);
-            return KeyId(u32::try_from(draws.below(Purpose::Key, id, 0, keys)).unwrap_or(0));
+            return KeyId(u32::try_from(draws.below(Purpose::Key, id, place, keys)).unwrap_or(0));
         }
-        let draw = draws.draw(Purpose::Key, id, 0);
+        let draw = draws.draw(Purpose::Key, id, place);
         let rank = self.zipf.partition_point(|cumulative| *cumulative <= draw);
         KeyId(u32::try_from(rank.min(self.zipf.len() - 1)).unwrap_or(0))
     }

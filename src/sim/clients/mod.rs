@@ -16,7 +16,7 @@ use crate::config::{Config, Pace, RetryPolicy, Workload};
 use crate::id::{ClientId, KeyId, NodeId, OpId, Value};
 use crate::metrics::Unserved;
 use crate::names::Names;
-use crate::operation::Operation;
+use crate::operation::{Batches, Operation};
 use crate::protocol::{Protocol, RequestId};
 use crate::rng::{CausalId, Cause};
 use crate::sampler::Distribution;
@@ -216,12 +216,18 @@ impl Clients {
     }
 
     /// Operations under way or due by `now`, in words.
-    pub(super) fn waiting_for(&self, config: &Config, names: &Names, now: Time) -> Vec<String> {
+    pub(super) fn waiting_for(
+        &self,
+        config: &Config,
+        names: &Names,
+        batches: &Batches,
+        now: Time,
+    ) -> Vec<String> {
         let mut lines = Vec::new();
         for (client, state) in (0..).map(ClientId).zip(&self.list) {
             if let Some(current) = &state.current {
                 let name = names.client(client);
-                let text = current.operation.describe(names);
+                let text = names.call(current.operation, batches);
                 lines.push(format!("{name} waits for {} to answer {text}", current.asked));
             } else if let Some(place) = state.script.front()
                 && config.script[*place].at <= now

@@ -128,7 +128,9 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         slot.disk.is_taken();
         self.kernel.notes.boots();
         self.node_starts(true);
+        self.tell_ledger_of_start(node);
         self.node_step(node, id, |state, cx| *state = Some(P::recover(settings, &image, cx)));
+        self.tell_ledger_of_started(node);
         self.node_starts(false);
         if self.kernel.notes.looks_at_boots() {
             let snapshot = self.snapshot(node);

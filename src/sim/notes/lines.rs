@@ -4,6 +4,7 @@
 //! the process handles it. An event that comes too late to do anything has none.
 
 use crate::names::Names;
+use crate::operation::Batches;
 use crate::protocol::{Message, Protocol, Session};
 
 use super::super::Simulation;
@@ -43,7 +44,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         if self.is_void(what) {
             return;
         }
-        let (who, what, content) = describe(what, self.names);
+        let (who, what, content) = describe(what, self.names, &self.kernel.batches);
         self.kernel.trace(who, what, || content);
     }
 
@@ -140,6 +141,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
 pub(crate) fn describe<P: Protocol>(
     what: &What<P>,
     names: &Names,
+    batches: &Batches,
 ) -> (String, &'static str, String) {
     match what {
         What::Message { to, from, message, .. } => {
@@ -151,7 +153,7 @@ pub(crate) fn describe<P: Protocol>(
             (from.to_string(), "refused", format!("{kind} to {to}: {}", message.describe(names)))
         }
         What::Request { node, session, request, operation } => {
-            let text = operation.describe(names);
+            let text = names.call(*operation, batches);
             let attempt = request.attempt() + 1;
             (
                 node.to_string(),

@@ -276,7 +276,7 @@ fn a_story_runs_from_the_client_to_the_end_with_stable_keys() {
     let explained = document(0, &["explain", TORN]);
     assert_eq!(
         keys(&explained),
-        "scenario seed digest durability lost mechanisms discarded writes untold reads"
+        "scenario seed digest durability lost mechanisms discarded writes untold reads breaches"
     );
     assert_eq!(explained["scenario"], "anomalies/37-append-after-a-torn-tail");
     assert_eq!((&explained["lost"], &explained["untold"]), (&2.into(), &1.into()));

@@ -464,7 +464,8 @@ fn told(promise: Promise) -> (String, String) {
 /// The page with the promises as the protocol makes them; every combination of settings falls on
 /// one row.
 fn with_promises(text: &str) -> String {
-    let mut left: Vec<_> = Property::all()
+    let judged = Property::all().filter(|property| !property.is_of_a_log());
+    let mut left: Vec<_> = judged
         .flat_map(|property| combinations().into_iter().map(move |one| (property, one)))
         .collect();
     let fresh = with_rows(text, "promises", |row| {

@@ -283,8 +283,16 @@ fn any_run() -> impl Strategy<Value = (Config, Settings, u64)> {
                 if zipf {
                     load.skew = Skew::Zipf { exponent: 1.1 };
                 }
-                load.mix =
-                    Mix { put: 4, get: 3, delete: 1, list: 1, read_all: 1, append: 1, cas: 1 };
+                load.mix = Mix {
+                    put: 4,
+                    get: 3,
+                    delete: 1,
+                    list: 1,
+                    read_all: 1,
+                    append: 1,
+                    cas: 1,
+                    batch: 1,
+                };
                 load.read_from = [
                     ReadFrom::Leader,
                     ReadFrom::Node(NodeId(node)),

@@ -91,7 +91,7 @@ fn written_out(
             Function::List => (Operation::List, true),
             Function::ReadAll => (Operation::ReadAll, true),
             Function::Cas => (Operation::Cas { key, from: entry.over, to: value }, false),
-            Function::Clear => panic!("a workload clears nothing"),
+            Function::Clear | Function::Batch => panic!("the workload has none"),
         };
         let drawn = draws.below(Purpose::Replica, root, 0, config.cluster.nodes.into());
         script.push(ScriptedOperation {

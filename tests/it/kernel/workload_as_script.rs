@@ -38,7 +38,7 @@ sync = { uniform = ["1ms", "4ms"] }
 clients = 4
 operations = 60
 keys = 6
-mix = { put = 4, get = 4, delete = 1, append = 2, list = 1, read-all = 1, cas = 3 }
+mix = { put = 4, get = 4, delete = 1, append = 2, list = 1, read-all = 1, cas = 3, batch = 2 }
 think = { exponential = "40ms" }
 timeout = "120ms"
 retries = 2
@@ -98,7 +98,7 @@ fn lives(result: &RunResult) -> Vec<Life> {
     let life = |entry: &Entry| {
         let names = result.history.names();
         let key = match entry.function {
-            Function::List | Function::ReadAll | Function::Clear => String::new(),
+            Function::List | Function::ReadAll | Function::Clear | Function::Batch => String::new(),
             _ => names.key(entry.key).to_owned(),
         };
         let value = |value: Option<_>| value.map_or(String::new(), |value| names.value(value));

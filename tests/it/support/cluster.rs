@@ -70,6 +70,7 @@ pub(crate) fn names(config: &Config) -> Arc<Names> {
         values: vec![],
         clients: numbered("c", load.map_or(0, |load| load.clients)),
         faults: (0..config.faults.len()).map(|place| format!("fault-{place}")).collect(),
+        ..Names::default()
     })
 }
 

@@ -28,6 +28,7 @@ impl Contract for Message {
         AntiEntropy::KINDS[0],
         AntiEntropy::KINDS[1],
         AntiEntropy::KINDS[2],
+        "replicate-batch",
     ];
 
     #[inline]
@@ -48,6 +49,7 @@ impl Contract for Message {
             Self::Offer { .. } => 12,
             Self::Repair(message) => 13 + message.kind(),
             Self::AntiEntropy(message) => 17 + message.kind(),
+            Self::ReplicateBatch { .. } => 20,
         }
     }
 
@@ -101,9 +103,9 @@ impl Contract for Message {
     fn describe(&self, names: &Names) -> String {
         match self {
             Self::Replicate { entry, .. } => entry_text(entry, names),
-            Self::ReplicateMany { entries, .. } | Self::Offer { entries, .. } => {
-                entries_text(&**entries, names)
-            }
+            Self::ReplicateMany { entries, .. }
+            | Self::ReplicateBatch { entries, .. }
+            | Self::Offer { entries, .. } => entries_text(&**entries, names),
             Self::State { state, .. } => entries_text(&state.entries, names),
             Self::Install { position, state, .. } => {
                 format!("{} at {position}", entries_text(&state.entries, names))

@@ -59,7 +59,10 @@ impl Message {
         self.kind().hash(state);
         match self {
             Self::Replicate { .. } | Self::Ack { .. } => {}
-            Self::ReplicateMany { term, version, entries } => (term, version, entries).hash(state),
+            Self::ReplicateMany { term, version, entries }
+            | Self::ReplicateBatch { term, version, entries } => {
+                (term, version, entries).hash(state);
+            }
             Self::State { term, version, state: content } => {
                 (term, version, &**content).hash(state);
             }

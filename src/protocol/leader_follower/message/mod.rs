@@ -174,6 +174,15 @@ pub enum Message {
     Repair(Repair),
     /// Of the comparison of two replicas.
     AntiEntropy(AntiEntropy),
+    /// Leader to follower: apply the writes of this batch, all at once.
+    ReplicateBatch {
+        /// The leader's term.
+        term: Term,
+        /// What to name in the acknowledgement.
+        version: Version,
+        /// The writes, in their order.
+        entries: Arc<[StoredEntry]>,
+    },
 }
 
 /// What a candidate asks for.
@@ -247,6 +256,7 @@ impl Message {
         match self {
             Self::Replicate { term, .. }
             | Self::ReplicateMany { term, .. }
+            | Self::ReplicateBatch { term, .. }
             | Self::State { term, .. }
             | Self::Ack { term, .. }
             | Self::Heartbeat { term, .. }
@@ -268,7 +278,9 @@ impl Message {
         if let Self::Replicate { term, entry } = self {
             return Some((*term, entry.stored.version));
         }
-        if let Self::ReplicateMany { term, version, .. } | Self::State { term, version, .. } = self
+        if let Self::ReplicateMany { term, version, .. }
+        | Self::ReplicateBatch { term, version, .. }
+        | Self::State { term, version, .. } = self
         {
             return Some((*term, *version));
         }
@@ -289,6 +301,7 @@ impl Message {
             Self::Heartbeat { leads: true, .. }
                 | Self::Replicate { .. }
                 | Self::ReplicateMany { .. }
+                | Self::ReplicateBatch { .. }
                 | Self::State { .. }
                 | Self::Append { .. }
                 | Self::Install { .. }
@@ -307,7 +320,9 @@ impl Message {
     fn each_write(&self, mut visit: impl FnMut(&StoredEntry)) {
         match self {
             Self::Replicate { entry, .. } => visit(entry),
-            Self::ReplicateMany { entries, .. } | Self::Offer { entries, .. } => {
+            Self::ReplicateMany { entries, .. }
+            | Self::ReplicateBatch { entries, .. }
+            | Self::Offer { entries, .. } => {
                 entries.iter().for_each(visit);
             }
             Self::State { state, .. } => state.entries.iter().for_each(visit),

@@ -13,6 +13,9 @@
 //! - **sessions, staleness**: never: a deposed leader answers reads until it hears of the next one;
 //!   the order of one client's writes with the safeguards of durability; of writes after what was
 //!   read only where a later leader stamps above what no majority had: not with a hybrid clock
+//! - **votes, log-matching, leader-append-only**: with catch-up by log, by majority vote and with
+//!   fencing, while votes and, under a buffered log, entries are not forgotten; of the other
+//!   invariants of a replicated log none, for it commits nothing
 //! - **liveness**: unless too many nodes stay down to elect anybody; never by majority vote without
 //!   jitter: candidates may split the votes for ever
 //!
@@ -87,7 +90,54 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
             Property::Linearizability,
             never("a deposed leader answers reads until it hears of the next"),
         );
-    shared::without(config, scenario, promises)
+    shared::without(config, scenario, with_log(config, kept, promises))
+}
+
+/// What is promised of one log, with catch-up by log.
+fn with_log(config: &Config, kept: Hazards, promises: Promises) -> Promises {
+    if config.failover.catch_up != CatchUp::Log {
+        return promises;
+    }
+    let (votes, entries) = match log(config, kept) {
+        Ok((votes, entries)) => (votes, entries),
+        Err(why) => (never(why), never(why)),
+    };
+    let commits_nothing = never("it commits nothing: a node applies at once what it appends");
+    promises
+        .with(Property::Votes, votes)
+        .with(Property::LogMatching, entries)
+        .with(Property::LeaderAppendOnly, entries)
+        .with(Property::LeaderCompleteness, commits_nothing)
+        .with(Property::StateMachineSafety, commits_nothing)
+        .with(Property::CommittedDurable, commits_nothing)
+}
+
+/// What is promised of votes and of the entries of logs; why nothing is.
+fn log(config: &Config, kept: Hazards) -> Result<(Promise, Promise), &'static str> {
+    let Election::MajorityVote { persist_vote, .. } = config.failover.election else {
+        return Err("each node judges by whom it hears, and two may lead in one term");
+    };
+    if !config.failover.fencing {
+        return Err("without fencing a deposed leader is obeyed, in a term that is over");
+    }
+    let (forgets_vote, forgets_entries): (&[Hazard], &[Hazard]) = match config.wal.policy {
+        Policy::Off => (&[Hazard::Crash, Hazard::PowerLoss], &[Hazard::Crash, Hazard::PowerLoss]),
+        Policy::Buffered { .. } => (&[], &[Hazard::PowerLoss]),
+        Policy::Fsync | Policy::GroupCommit => (&[], &[]),
+    };
+    let forgets_vote: &[Hazard] =
+        if persist_vote { forgets_vote } else { &[Hazard::Crash, Hazard::PowerLoss] };
+    let kept = kept.and(Whose::Anyone, forgets_vote);
+    let votes = Promise::Unless {
+        hazards: kept,
+        why: "a node tells of no term and no vote before its disk has them",
+    };
+    let entries = Promise::Unless {
+        hazards: kept.and(Whose::Anyone, forgets_entries),
+        why: "one leader a term gives out its indices, and a follower takes an entry only behind \
+            the one that the leader has before it",
+    };
+    Ok((votes, entries))
 }
 
 /// What is acknowledged is there, and what is tried again is known, where both are promised.

@@ -57,7 +57,8 @@ pub(super) fn least_written(config: &Config, scenario: &Scenario) -> u16 {
         | Operation::List
         | Operation::ReadAll
         | Operation::Clear
-        | Operation::Cas { .. } => None,
+        | Operation::Cas { .. }
+        | Operation::Batch(_) => None,
     });
     1 + asked.fold(config.mode.quorum(scenario.cluster.nodes - 1), u16::min)
 }

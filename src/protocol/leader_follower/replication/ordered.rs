@@ -182,6 +182,16 @@ impl Ordered {
         cx: &mut Context<'_, impl Types>,
     ) {
         replica.log_record(entry.term, || Record::Entry(entry), cx);
+        self.append_logged(entry, replica, cx);
+    }
+
+    /// The same of an entry that a record of its batch has.
+    pub(crate) fn append_logged(
+        &mut self,
+        entry: LogEntry,
+        replica: &mut Replica,
+        cx: &mut Context<'_, impl Types>,
+    ) {
         let position = self.log.push(entry);
         observe_append(position, entry, cx);
         replica.apply_observed(entry.entry, cx);

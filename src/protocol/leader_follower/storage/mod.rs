@@ -44,6 +44,12 @@ impl LeaderFollower {
                     self.replication.purged(key, version);
                 }
                 Record::Overwrite(entry) => self.replica.overwrite(entry, cx),
+                Record::Batch(entries) => self.replica.apply_batch(&entries, cx),
+                Record::EntryBatch(entries) => {
+                    for entry in entries {
+                        self.replication.log().recover_entry(entry, &mut self.replica, cx);
+                    }
+                }
                 Record::Seen { newest, stamped } => {
                     self.replica.stamps.see(newest);
                     self.replica.stamps.has_given(stamped);

@@ -72,6 +72,10 @@ pub enum Record {
         /// How many writes it has stamped.
         stamped: u32,
     },
+    /// The writes of a batch: a log has all of them, or none.
+    Batch(Vec<StoredEntry>),
+    /// The same as entries of the replicated log.
+    EntryBatch(Vec<LogEntry>),
 }
 
 /// All that a node has to know again after a start, up to a record of its log.
@@ -132,6 +136,11 @@ impl Record {
             Self::Overwrite(entry) => format!("overwritten by {}", entry_text(entry, names)),
             Self::Seen { newest, stamped } => {
                 format!("timestamps to {newest}ns seen, {stamped} writes stamped")
+            }
+            Self::Batch(entries) => format!("batch {}", entries_text(entries, names)),
+            Self::EntryBatch(entries) => {
+                let entries = entries.iter().map(|entry| &entry.entry);
+                format!("batch of entries {}", entries_text(entries, names))
             }
         }
     }

@@ -321,7 +321,7 @@ impl Selection<'_> {
         // The value of a get is what it found; the call has none.
         let question = match entry.function {
             Function::Get => format!("get {}", names.key(entry.key)),
-            _ => words::call(names, entry),
+            _ => words::call_of(&self.result.history, op),
         };
         OperationBar {
             row,

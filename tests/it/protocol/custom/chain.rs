@@ -303,7 +303,10 @@ impl Chain {
             },
             Operation::List => Response::Contents(self.store.items(false)),
             Operation::ReadAll => Response::Contents(self.store.items(true)),
-            Operation::Clear | Operation::Append { .. } | Operation::Cas { .. } => {
+            Operation::Clear
+            | Operation::Append { .. }
+            | Operation::Cas { .. }
+            | Operation::Batch(_) => {
                 return cx.reply(request, Reply::unsupported());
             }
         };

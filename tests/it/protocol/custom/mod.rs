@@ -3,6 +3,8 @@
 //! public API.
 
 pub(super) mod chain;
+mod recited;
+mod reciter;
 
 use std::fs;
 

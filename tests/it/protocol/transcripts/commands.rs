@@ -25,12 +25,67 @@
 
 use std::fmt::Write;
 
+use splitbrain::check::replicated_log::LogLedger;
 use splitbrain::id::NodeId;
 use splitbrain::operation::{Operation, ReadQuorum};
 use splitbrain::protocol::Message;
-use splitbrain::protocol::harness::{Harness, Unsynced};
+use splitbrain::protocol::harness::{Harness, StepError, Unsynced};
 use splitbrain::scenario::{Registry, Scenario, ScenarioProtocol};
 use splitbrain::time::{Span, Time};
+
+/// The commands, as they are expected where there is another word.
+const COMMANDS: [&str; 21] = [
+    "start NODE",
+    "crash NODE",
+    "lose-power NODE",
+    "replace-disk NODE",
+    "request NODE OPERATION",
+    "retry NODE REQUEST",
+    "timer NODE NAME",
+    "deliver FROM TO",
+    "deliver-all FROM TO",
+    "drop FROM TO",
+    "drop-all FROM TO",
+    "duplicate FROM TO",
+    "refuse FROM TO",
+    "sync NODE",
+    "disk NODE full|free",
+    "settle",
+    "advance SPAN",
+    "clock NODE OFFSET",
+    "show NODE",
+    "messages",
+    "timers NODE",
+];
+
+/// Text that is no command.
+#[derive(Debug)]
+pub(crate) struct Mistake<'t> {
+    /// The text, a part of the transcript.
+    pub(crate) at: &'t str,
+    /// What was expected there.
+    pub(crate) expected: String,
+}
+
+/// Why a command brings nothing about.
+enum Trouble {
+    /// It is none.
+    Mistake(String),
+    /// It cannot be done.
+    Step(StepError),
+}
+
+impl From<String> for Trouble {
+    fn from(expected: String) -> Self {
+        Self::Mistake(expected)
+    }
+}
+
+impl From<StepError> for Trouble {
+    fn from(error: StepError) -> Self {
+        Self::Step(error)
+    }
+}
 
 /// A cluster that commands are given to.
 pub(crate) struct Session<P: ScenarioProtocol> {
@@ -48,12 +103,20 @@ impl<P: ScenarioProtocol> Session<P> {
     }
 
     /// What a block of commands brings about.
-    pub(crate) fn run(&mut self, commands: &str) -> String {
+    pub(crate) fn run<'t>(&mut self, commands: &'t str) -> Result<String, Mistake<'t>> {
         if let Some(toml) = commands.strip_prefix("cluster\n") {
-            return self.start(toml).unwrap_or_else(|error| format!("error: {error}\n"));
+            return self.start(toml).map_err(|expected| Mistake { at: toml, expected });
         }
-        let Some(cluster) = &mut self.cluster else { return "error: no cluster\n".to_owned() };
-        commands.lines().map(|command| cluster.run(command)).collect()
+        let lines = commands.lines();
+        let Some(cluster) = &mut self.cluster else {
+            let expected = "expected `cluster` and its settings first".to_owned();
+            return Err(Mistake { at: commands, expected });
+        };
+        let mut played = String::new();
+        for at in lines {
+            played += &cluster.run(at).map_err(|expected| Mistake { at, expected })?;
+        }
+        Ok(played)
     }
 
     fn start(&mut self, toml: &str) -> Result<String, String> {
@@ -61,16 +124,22 @@ impl<P: ScenarioProtocol> Session<P> {
         let text = format!("[cluster]\n{toml}");
         let scenario = Scenario::parse("cluster", text.as_bytes(), &registry, &[]);
         let scenario = scenario.map_err(|mistakes| mistakes.to_string())?;
-        let settings = scenario.settings::<P>().ok_or("another protocol")?.clone();
+        let expected = || "expected settings of the protocol of this folder".to_owned();
+        let settings = scenario.settings::<P>().ok_or_else(expected)?.clone();
         let nodes = scenario.config.cluster.nodes;
-        let harness = Harness::of_cluster(scenario.config.cluster, settings);
+        let keeps_log = P::keeps_log(&settings);
+        let mut harness = Harness::of_cluster(scenario.config.cluster, settings);
+        if keeps_log {
+            harness = harness.heard_by(LogLedger::new(nodes));
+        }
         let cluster = self.cluster.insert(Cluster { nodes, harness });
-        Ok(cluster.run("start all"))
+        cluster.run("start all")
     }
 }
 
 impl<P: ScenarioProtocol> Cluster<P> {
-    fn run(&mut self, command: &str) -> String {
+    /// What a command brings about; what was expected in its place if it is none.
+    fn run(&mut self, command: &str) -> Result<String, String> {
         let (command, is_quiet) = match command.strip_prefix("quietly ") {
             Some(command) => (command, true),
             None => (command, false),
@@ -79,14 +148,15 @@ impl<P: ScenarioProtocol> Cluster<P> {
         let outcome = self.take(&words);
         let shown = self.harness.take_transcript();
         match outcome {
-            Ok(_) if is_quiet => String::new(),
-            Ok(told) => shown + &told,
-            Err(error) => format!("{shown}error: {error}\n"),
+            Ok(_) if is_quiet => Ok(String::new()),
+            Ok(told) => Ok(shown + &told),
+            Err(Trouble::Step(error)) => Ok(format!("{shown}error: {error}\n")),
+            Err(Trouble::Mistake(expected)) => Err(expected),
         }
     }
 
     /// Takes one command; what it tells besides what the nodes do.
-    fn take(&mut self, words: &[&str]) -> Result<String, String> {
+    fn take(&mut self, words: &[&str]) -> Result<String, Trouble> {
         let harness = &mut self.harness;
         let done = match *words {
             ["start", "all"] => harness.start_all(),
@@ -136,10 +206,10 @@ impl<P: ScenarioProtocol> Cluster<P> {
             ["clock", at, offset] => harness.set_wall_offset(node(at)?, nanos(offset)?),
             ["show", at] => harness.show(node(at)?),
             ["messages"] => return Ok(self.messages()),
-            ["timers", at] => return self.timers(node(at)?),
-            _ => return Err(format!("no such command: {}", words.join(" "))),
+            ["timers", at] => return Ok(self.timers(node(at)?)),
+            _ => return Err(Trouble::Mistake(format!("expected {}", COMMANDS.join(", ")))),
         };
-        done.map(|()| String::new()).map_err(|error| error.to_string())
+        done.map(|()| String::new()).map_err(Trouble::Step)
     }
 
     /// Every message on its way.
@@ -157,10 +227,10 @@ impl<P: ScenarioProtocol> Cluster<P> {
         if text.is_empty() { "no message is on its way\n".to_owned() } else { text }
     }
 
-    fn timers(&self, node: NodeId) -> Result<String, String> {
+    fn timers(&self, node: NodeId) -> String {
         let line = |(timer, due): (P::Timer, Time)| format!("{timer:?} at {}\n", due - Time::ZERO);
         let text: String = self.harness.timers(node).map(line).collect();
-        Ok(if text.is_empty() { "no timer is set\n".to_owned() } else { text })
+        if text.is_empty() { "no timer is set\n".to_owned() } else { text }
     }
 }
 
@@ -168,7 +238,7 @@ fn operation<P: ScenarioProtocol>(
     harness: &mut Harness<P>,
     words: &[&str],
 ) -> Result<Operation, String> {
-    let pair = |text: &'static str| format!("expected {text}");
+    let pair = |text: &str| format!("expected {text}");
     let is_option = |word: &&str| word.starts_with("w=") || word.starts_with("r=");
     let first = words.iter().skip(2).position(is_option).map(|place| place + 2);
     let (words, options) = words.split_at(first.unwrap_or(words.len()));
@@ -198,14 +268,14 @@ fn operation<P: ScenarioProtocol>(
         ["list"] => Operation::List,
         ["read-all"] => Operation::ReadAll,
         ["clear"] => Operation::Clear,
-        _ => return Err(format!("no such operation: {}", words.join(" "))),
+        _ => return Err(pair("put, get, delete, append, list, read-all or clear")),
     })
 }
 
 fn node(text: &str) -> Result<NodeId, String> {
     let number = text.strip_prefix('n').and_then(|number| number.parse::<u16>().ok());
     let index = number.and_then(|number| number.checked_sub(1));
-    index.map(NodeId).ok_or_else(|| format!("no node: {text}"))
+    index.map(NodeId).ok_or_else(|| format!("expected a node such as n1, not `{text}`"))
 }
 
 fn unsynced(words: &[&str]) -> Result<Unsynced, String> {
@@ -213,20 +283,19 @@ fn unsynced(words: &[&str]) -> Result<Unsynced, String> {
         [] => Ok(Unsynced::Lost),
         ["kept"] => Ok(Unsynced::Kept),
         ["torn", bytes] => Ok(Unsynced::Torn { bytes: number(bytes)? }),
-        _ => {
-            Err(format!("a loss of power leaves nothing, kept or torn BYTES: {}", words.join(" ")))
-        }
+        _ => Err("expected nothing, kept or torn BYTES behind the node".to_owned()),
     }
 }
 
 fn number<N: std::str::FromStr>(text: &str) -> Result<N, String> {
-    text.parse().map_err(|_| format!("no number: {text}"))
+    text.parse().map_err(|_| format!("expected a number, not `{text}`"))
 }
 
 /// `150ms` or `-2s`, in nanoseconds.
 fn nanos(text: &str) -> Result<i64, String> {
     let units = [("ms", 1_000_000), ("us", 1_000), ("ns", 1), ("s", 1_000_000_000)];
     let split = units.into_iter().find_map(|(unit, nanos)| Some((text.strip_suffix(unit)?, nanos)));
-    let (count, unit) = split.ok_or_else(|| format!("no length of time: {text}"))?;
+    let (count, unit) =
+        split.ok_or_else(|| format!("expected a length of time such as 150ms, not `{text}`"))?;
     Ok(number::<i64>(count)? * unit)
 }

@@ -162,6 +162,63 @@ expect = { existed = true }"#,
         &["the answer to a `get` has no `existed`", "only that to `delete`"],
     ),
     (
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nbatch = []",
+        &["a batch of 0 parts", "expected 1 to 16"],
+    ),
+    (
+        r#"[[operation]]
+at = "1s"
+client = "a"
+batch = [
+    { get = { key = "x" } }, { get = { key = "x" } }, { get = { key = "x" } },
+    { get = { key = "x" } }, { get = { key = "x" } }, { get = { key = "x" } },
+    { get = { key = "x" } }, { get = { key = "x" } }, { get = { key = "x" } },
+    { get = { key = "x" } }, { get = { key = "x" } }, { get = { key = "x" } },
+    { get = { key = "x" } }, { get = { key = "x" } }, { get = { key = "x" } },
+    { get = { key = "x" } }, { get = { key = "x" } },
+]"#,
+        &["a batch of 17 parts", "expected 1 to 16"],
+    ),
+    (
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nbatch = [{ batch = [] }]",
+        &["a batch cannot have a `batch`", "expected `put`, `get`, `delete`, `append` or `cas`"],
+    ),
+    (
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nbatch = [{ list = {} }]",
+        &["a batch cannot have a `list`", "expected `put`, `get`, `delete`, `append` or `cas`"],
+    ),
+    (
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nbatch = [{ clear = {} }]",
+        &["a batch cannot have a `clear`", "expected `put`"],
+    ),
+    (
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nbatch = [{ read-all = {} }]",
+        &["a batch cannot have a `read-all`", "expected `put`"],
+    ),
+    (
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nbatch = [{}]",
+        &["the part is missing", "`put`, `get`, `delete`, `append` or `cas`"],
+    ),
+    (
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nbatch = [{ cas = { key = \"x\" } }]",
+        &["`to` is missing"],
+    ),
+    (
+        r#"[[operation]]
+at = "1s"
+client = "a"
+batch = [{ put = { key = "x", value = "y", w = 1 } }]"#,
+        &["`w`", "`key`"],
+    ),
+    (
+        r#"[[operation]]
+at = "1s"
+client = "a"
+batch = [{ get = { key = "x" } }]
+expect = { existed = true }"#,
+        &["the answer to a `batch` has no `existed`"],
+    ),
+    (
         "[[operation]]\nat = \"1s\"\nclient = \"a\"\ncas = { key = \"x\", from = \"y\" }",
         &["`to` is missing", "cas = { key"],
     ),
@@ -183,7 +240,7 @@ expect = { existed = true }"#,
     ),
     (
         "[[operation]]\nat = \"1s\"\nclient = \"a\"\nread-all = {}\nexpect = { degraded = true }",
-        &["has no `degraded`", "`put`, `delete`, `clear`, `append` or `cas`"],
+        &["has no `degraded`", "`put`, `delete`, `clear`, `append`, `cas` or `batch`"],
     ),
     (
         r#"[[operation]]
