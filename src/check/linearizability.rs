@@ -35,6 +35,8 @@ use super::{Finding, Verdict, Witness, words};
 
 mod joined;
 #[cfg(test)]
+mod several;
+#[cfg(test)]
 mod tests;
 
 /// The steps that a search may take in one run.

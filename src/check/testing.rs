@@ -260,6 +260,11 @@ impl Story {
         line
     }
 
+    /// The operation told last.
+    pub(super) fn last(&mut self) -> &mut Line {
+        self.lines.last_mut().expect("one was told")
+    }
+
     /// What a node holds at the end.
     pub(super) fn holds(&mut self, on: u16, key: &str, value: &str, version: i64) -> &mut Self {
         let value = self.value(value);

@@ -55,7 +55,9 @@ impl<'a> EventValue<'a> {
             Function::Cas => {
                 Self::Vector(vec![Self::of(entry.over, names), Self::of(entry.value, names)])
             }
-            Function::Batch => Self::parts(op, history, |_, part| Self::of_part(part, names)),
+            Function::Batch => {
+                Self::parts(op, history, |_, part| (Self::of_part(part, names), None))
+            }
             Function::Get
             | Function::Delete
             | Function::List
@@ -68,15 +70,16 @@ impl<'a> EventValue<'a> {
     pub(super) fn answer(op: OpId, history: &'a History) -> Self {
         let (entry, names) = (history.entry(op), history.names());
         match (entry.function, history.contents(op)) {
-            (Function::Batch, _) if entry.is_ok() => {
-                Self::parts(op, history, |access, part| match part {
+            (Function::Batch, _) if entry.is_ok() => Self::parts(op, history, |access, part| {
+                let told = history.entry(access);
+                let value = match part {
                     Operation::Get { .. } => {
-                        let found = history.entry(access).value;
-                        Self::found(found, history.elements(access), names)
+                        Self::found(told.value, history.elements(access), names)
                     }
                     _ => Self::of_part(part, names),
-                })
-            }
+                };
+                (value, told.version)
+            }),
             (Function::Get, _) => Self::found(entry.value, history.elements(op), names),
             (Function::List, Some(items)) => {
                 Self::Keys(items.iter().map(|item| names.key(item.key)).collect())
@@ -103,13 +106,16 @@ impl<'a> EventValue<'a> {
     }
 
     /// The parts of a batch, each with a value and with the version that its access has.
-    fn parts(op: OpId, history: &'a History, value: impl Fn(OpId, Operation) -> Self) -> Self {
+    fn parts(
+        op: OpId,
+        history: &'a History,
+        told: impl Fn(OpId, Operation) -> (Self, Option<Version>),
+    ) -> Self {
         let parts = history.parts(op).iter().zip(history.part_accesses(op));
-        let part = |(part, access): (&Operation, OpId)| PartValue {
-            function: Function::of(*part),
-            key: history.names().key(history.entry(access).key),
-            value: value(access, *part),
-            version: history.entry(access).version,
+        let part = |(part, access): (&Operation, OpId)| {
+            let (value, version) = told(access, *part);
+            let key = history.names().key(history.entry(access).key);
+            PartValue { function: Function::of(*part), key, value, version }
         };
         Self::Parts(parts.map(part).collect())
     }

@@ -365,8 +365,11 @@ fn key_of<'a>(entry: &Entry, names: &'a Names) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::Process;
+    use crate::history::{Over, Process, ReadAnswer};
+    use crate::id::{ClientId, KeyId};
+    use crate::operation::{Batches, Operation};
     use crate::report::sample;
+    use crate::time::Time;
 
     #[test]
     fn every_kind_of_line_is_as_documented() {
@@ -406,8 +409,6 @@ mod tests {
 
     #[test]
     fn a_get_of_a_tombstone_names_its_version_and_the_delete() {
-        use crate::id::{ClientId, KeyId};
-        use crate::operation::Operation;
         use crate::time::Time;
         let mut history = History::with_capacity(2, sample::names());
         let (at, process, key) = (Time::ZERO, Process::first(ClientId(0)), KeyId(0));
@@ -428,11 +429,10 @@ mod tests {
 
     #[test]
     fn a_read_that_found_nothing_where_the_leader_was_named_says_so() {
-        use crate::id::{ClientId, KeyId};
         let mut history = History::with_capacity(2, sample::names());
         for leader in [Some(NodeId(0)), None] {
-            let get = crate::operation::Operation::Get { key: KeyId(0), quorum: None };
-            let at = crate::time::Time::ZERO;
+            let get = Operation::Get { key: KeyId(0), quorum: None };
+            let at = Time::ZERO;
             let op = history.invoke(at, at, Process::first(ClientId(0)), get);
             history.complete(op, at, Status::Ok, |entry| entry.leader = leader);
         }
@@ -445,5 +445,76 @@ mod tests {
             .collect();
         let said = Json::String("not-yet-replicated".to_owned());
         assert_eq!(errors, [Json::Null, said, Json::Null, Json::Null]);
+    }
+
+    #[test]
+    fn a_compare_and_set_and_a_batch_are_told_with_what_they_found() {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let names = Names {
+            keys: texts(&["city", "river"]),
+            values: texts(&["Rome", "Oslo"]),
+            clients: texts(&["c1"]),
+            ..Names::default()
+        };
+        let (city, river) = (KeyId(0), KeyId(1));
+        let (rome, oslo) = (Value::text(0), Value::text(1));
+        let parts = [
+            Operation::Put { key: river, value: rome, quorum: None },
+            Operation::Get { key: city, quorum: None },
+            Operation::Cas { key: city, from: None, to: oslo },
+        ];
+        let batch = Batches::default().intern(parts.into());
+        let mut history = History::with_capacity(8, names.into());
+        let (at, process) = (Time::ZERO, Process::first(ClientId(0)));
+        let version = |sequence| Version { timestamp: 0, node: NodeId(0), sequence };
+        let put = history.invoke(
+            at,
+            at,
+            process,
+            Operation::Put { key: city, value: rome, quorum: None },
+        );
+        history.accept(put, version(1));
+        history.complete(put, at, Status::Ok, |_| {});
+        let cas = Operation::Cas { key: city, from: Some(oslo), to: rome };
+        let found = |sequence| ReadAnswer {
+            value: Some(rome),
+            version: Some(version(sequence)),
+            elements: None,
+        };
+        let mismatch = |entry: &mut Entry| entry.failure = Some(Failure::Mismatch);
+        let cas = history.invoke(at, at, process, cas);
+        history.complete(cas, at, Status::Fail, mismatch);
+        history.mismatched(cas, 0, found(1));
+        let refused = history.invoke_batch(at, at, process, batch, &parts);
+        history.complete(refused, at, Status::Fail, mismatch);
+        history.mismatched(refused, 2, found(1));
+        let done = history.invoke_batch(at, at, process, batch, &parts);
+        for (key, sequence) in [(river, 2), (city, 3)] {
+            history.accept_on(done, key, version(sequence), Over::Nothing);
+        }
+        history.complete(done, at, Status::Ok, |_| {});
+        let mut out = Vec::new();
+        write(&history, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let says = |line: usize, part: &str| assert!(lines[line].contains(part), "{}", lines[line]);
+        says(2, r#""f":"cas","key":"city","value":["Oslo","Rome"],"version":null"#);
+        says(3, r#""error":"mismatch""#);
+        says(3, r#""found":{"value":"Rome","version":"0.000000000@n1#1","written_by":0}"#);
+        let asked = r#""f":"batch","key":null,"value":[{"f":"put","key":"river","value":"Rome","#;
+        says(4, asked);
+        says(4, r#"{"f":"get","key":"city","value":null,"version":null}"#);
+        says(4, r#"{"f":"cas","key":"city","value":[null,"Oslo"],"version":null}"#);
+        says(5, r#""found":{"key":"city","value":"Rome","#);
+        says(7, r#"{"f":"put","key":"river","value":"Rome","version":"0.000000000@n1#2"}"#);
+        says(7, r#"{"f":"cas","key":"city","value":[null,"Oslo"],"version":"0.000000000@n1#3"}"#);
+        let mut out = Vec::new();
+        crate::report::edn::write(&history, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let says = |line: usize, part: &str| assert!(lines[line].contains(part), "{}", lines[line]);
+        says(3, r#":f :cas, :key "city", :value ["city" ["Oslo" "Rome"]], :error :mismatch, "#);
+        says(3, r#":found "Rome""#);
+        says(6, r#":f :txn, :value [[:w "river" "Rome"] [:r "city" nil] [:cas "city" [nil "#);
     }
 }

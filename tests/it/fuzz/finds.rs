@@ -39,7 +39,7 @@ const WEAK: [(&str, &[&str], &[&str]); 6] = [
 ];
 
 /// The configurations that keep what they promise.
-const SAFE: [&str; 8] = [
+const SAFE: [&str; 9] = [
     "every-safeguard",
     "every-safeguard-varied",
     "fixed-leader",
@@ -48,6 +48,7 @@ const SAFE: [&str; 8] = [
     "hybrid",
     "lists",
     "clears",
+    "cas-and-batch",
 ];
 
 fn target(name: &str) -> FuzzTarget {

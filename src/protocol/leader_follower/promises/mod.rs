@@ -58,6 +58,18 @@
 //! own first attempt has put, or be done twice: its outcome is unknown then, and linearizability is
 //! not promised. Of quorums of reads it has none.
 //!
+//! A batch is decided on the leader too, and its parts are promised what single operations are. On
+//! the leader all of it is seen at one moment, so with a fixed leader linearizability holds for
+//! batches where it holds at all. It is **not** promised that a batch is whole elsewhere:
+//!
+//! - Between registers its writes go in one message, into one record of each log. But each key
+//!   takes the newest of what it is given: where clocks are wrong some writes of a batch win and
+//!   others lose, and read repair and anti-entropy carry single keys to a replica that missed the
+//!   batch.
+//! - In one log its writes are entries, one after the other. A follower that loses power in their
+//!   midst has the first ones until its leader sends the rest; if it leads next, for good.
+//! - A batch that is tried again may be done twice, or find what its own first attempt has put.
+//!
 //! What makes a node forget what it acknowledged depends on the policy of its log: without one a
 //! crash, a power loss and an empty disk; with `fsync` and `group-commit` an empty disk, one that
 //! lies or flips a bit, and a node that does not come back; with a buffered log these and a power
