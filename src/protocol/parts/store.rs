@@ -25,7 +25,7 @@ pub struct Store {
 
 /// A part of what a store holds, as its running hash counts it.
 #[derive(Hash)]
-enum Part {
+enum StoredPart {
     Held(KeyId, Stored),
     Floor(KeyId, Stored),
     Element(KeyId, Version, Value),
@@ -124,9 +124,9 @@ impl Store {
     }
 
     /// A part of the content took the place of another; of one of the two there may be none.
-    fn count(&mut self, gone: Option<Part>, new: Option<Part>) {
+    fn count(&mut self, gone: Option<StoredPart>, new: Option<StoredPart>) {
         if let Some(hash) = &mut self.hash {
-            let of = |part: Option<Part>| part.map_or(0, |part| name_hash(&part));
+            let of = |part: Option<StoredPart>| part.map_or(0, |part| name_hash(&part));
             *hash = hash.wrapping_sub(of(gone)).wrapping_add(of(new));
         }
     }
@@ -136,7 +136,7 @@ impl Store {
     fn hold(&mut self, key: KeyId, stored: Option<Stored>) -> Option<Stored> {
         let before = std::mem::replace(self.slot(key), stored);
         if self.hash.is_some() {
-            let part = |stored: Option<Stored>| stored.map(|stored| Part::Held(key, stored));
+            let part = |stored: Option<Stored>| stored.map(|stored| StoredPart::Held(key, stored));
             self.count(part(before), part(stored));
         }
         before
@@ -173,10 +173,10 @@ impl Store {
         let is_left = kept > 0;
         if let Some(List { floor, elements }) = before {
             for (version, value) in &elements[..elements.len() - kept] {
-                self.count(Some(Part::Element(key, *version, *value)), None);
+                self.count(Some(StoredPart::Element(key, *version, *value)), None);
             }
-            let floor = floor.map(|floor| Part::Floor(key, floor));
-            self.count(floor, is_left.then_some(Part::Floor(key, stored)));
+            let floor = floor.map(|floor| StoredPart::Floor(key, floor));
+            self.count(floor, is_left.then_some(StoredPart::Floor(key, stored)));
         }
         if is_left {
             return Some(Applied::Below);
@@ -203,9 +203,9 @@ impl Store {
         }
         list.elements.insert(place, (version, value));
         if self.hash.is_some() {
-            let floor = floor.filter(|_| is_new).map(|floor| Part::Floor(key, floor));
+            let floor = floor.filter(|_| is_new).map(|floor| StoredPart::Floor(key, floor));
             self.count(None, floor);
-            self.count(None, Some(Part::Element(key, version, value)));
+            self.count(None, Some(StoredPart::Element(key, version, value)));
         }
         match self.win(TieBreak::NodeId, key, Stored { value: Some(value), version }) {
             newest @ Applied::Newest { .. } => newest,
@@ -250,7 +250,7 @@ impl Store {
         match self.lists.get_mut(&key) {
             Some(list) => {
                 if let Some(floor) = list.floor.take_if(is_it) {
-                    self.count(Some(Part::Floor(key, floor)), None);
+                    self.count(Some(StoredPart::Floor(key, floor)), None);
                 }
             }
             None => {
@@ -534,7 +534,8 @@ mod tests {
         ) {
             let mut store = Store::hashed();
             for (kind, key, at) in writes {
-                let (key, put, delete) = (KeyId(key), stored(at, Some(at as u64)), stored(at, None));
+                let (put, delete) = (stored(at, Some(at as u64)), stored(at, None));
+                let key = KeyId(key);
                 match kind {
                     0 | 1 => { store.append(key, put.value.expect("given"), put.version); }
                     2 | 3 => { store.apply(key, put); }
@@ -546,11 +547,13 @@ mod tests {
                     _ => {}
                 }
                 let mut twin = Store::hashed();
-                store.iter().for_each(|(key, held)| twin.count(None, Some(Part::Held(key, held))));
+                for (key, held) in store.iter() {
+                    twin.count(None, Some(StoredPart::Held(key, held)));
+                }
                 for (key, List { floor, elements }) in &store.lists {
-                    twin.count(None, floor.map(|floor| Part::Floor(*key, floor)));
+                    twin.count(None, floor.map(|floor| StoredPart::Floor(*key, floor)));
                     for (version, value) in elements {
-                        twin.count(None, Some(Part::Element(*key, *version, *value)));
+                        twin.count(None, Some(StoredPart::Element(*key, *version, *value)));
                     }
                 }
                 prop_assert_eq!(store.state(), twin.state());
