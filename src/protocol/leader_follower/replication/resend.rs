@@ -12,8 +12,9 @@ use crate::time::{Span, Time};
 
 /// What each follower has not acknowledged.
 ///
-/// A clear has the version of its last delete. Where both are sent, one takes the other's place in
-/// `sent`, and its traces in the other two maps are passed over.
+/// A clear has the version of its last delete, and a batch that of its last write. Where both are
+/// sent, one takes the other's place in `sent`, and its traces in the other two maps are passed
+/// over.
 #[derive(Debug, Default)]
 pub(crate) struct Unacknowledged {
     sent: BTreeMap<(NodeId, Version), Sent>,
@@ -57,11 +58,13 @@ impl Unacknowledged {
     ) {
         let mut covers = VecDeque::new();
         if let Some(subject) = payload.subject() {
-            if let Some(other) = self.newest.get(&(follower, subject)).copied() {
+            if let Some(other) = self.newest.get(&(follower, subject)).copied()
+                && let Some(sent) = self.sent.get_mut(&(follower, other))
+                && sent.payload.subject() == Some(subject)
+            {
                 // States replace one another in the order of their sequences, writes of a key by
                 // their stamps.
                 let stays = subject != About::Everything && other > version;
-                let Some(sent) = self.sent.get_mut(&(follower, other)) else { return };
                 forget_unawaited(&mut sent.covers, oldest_awaited);
                 if stays {
                     sent.covers.push_back(version);
@@ -125,5 +128,62 @@ fn forget_unawaited(covers: &mut VecDeque<Version>, oldest_awaited: Option<u32>)
     match oldest_awaited {
         None => covers.clear(),
         Some(oldest) => while covers.pop_front_if(|version| version.sequence < oldest).is_some() {},
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{KeyId, Value};
+    use crate::protocol::Stored;
+    use crate::protocol::parts::entry::StoredEntry;
+
+    const FOLLOWER: NodeId = NodeId(1);
+
+    fn entry(key: u32, sequence: u32) -> StoredEntry {
+        let version = Version { timestamp: sequence.into(), node: NodeId(0), sequence };
+        StoredEntry::register(KeyId(key), Stored { value: Some(Value::text(0)), version })
+    }
+
+    /// What is sent again, by keys.
+    fn due(unacknowledged: &mut Unacknowledged) -> Vec<Vec<u32>> {
+        let mut due = Vec::new();
+        let later = Time::from_nanos(1_000);
+        unacknowledged.send_due(later, Span::ZERO, |_, _, payload| {
+            due.push(match payload {
+                Payload::One(entry) => vec![entry.key.0],
+                Payload::Many(entries) | Payload::Batch(entries) => {
+                    entries.iter().map(|entry| entry.key.0).collect()
+                }
+                Payload::State(_) => unreachable!("no state was sent"),
+            });
+        });
+        due
+    }
+
+    /// A leader that starts again sends all that it stores; the last write of a batch is among
+    /// that, and then the batch itself is sent, which has its version.
+    #[test]
+    fn a_batch_and_its_last_write_are_two_things() {
+        let mut sent = Unacknowledged::default();
+        let insert = |sent: &mut Unacknowledged, entry: StoredEntry, payload| {
+            sent.insert(FOLLOWER, entry.stored.version, payload, Time::ZERO, None);
+        };
+        let (first, last, next) = (entry(1, 4), entry(3, 5), entry(3, 6));
+        insert(&mut sent, last, Payload::One(last));
+        insert(&mut sent, last, Payload::Batch([first, last].into()));
+        assert_eq!(due(&mut sent), [vec![1, 3]]);
+        // A later write of that key does not stand for all of the batch.
+        insert(&mut sent, next, Payload::One(next));
+        assert_eq!(due(&mut sent), [vec![3], vec![1, 3]]);
+        sent.remove(FOLLOWER, last.stored.version);
+        assert_eq!(due(&mut sent), [vec![3]]);
+        // Nor is it passed over when the batch is acknowledged first.
+        let mut sent = Unacknowledged::default();
+        insert(&mut sent, last, Payload::One(last));
+        insert(&mut sent, last, Payload::Batch([first, last].into()));
+        sent.remove(FOLLOWER, last.stored.version);
+        insert(&mut sent, next, Payload::One(next));
+        assert_eq!(due(&mut sent), [vec![3]]);
     }
 }
