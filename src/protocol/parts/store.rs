@@ -8,16 +8,27 @@
 
 use std::collections::BTreeMap;
 
+use crate::digest::name_hash;
 use crate::history::Item;
 use crate::id::{KeyId, Value, Version};
-
-use crate::protocol::Stored;
+use crate::protocol::{StateHash, Stored};
 
 /// What a replica stores, by key. Keys are interned from 0, so the store is a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Store {
     slots: Vec<Option<Stored>>,
     lists: BTreeMap<KeyId, List>,
+    /// The sum of the hashes of all that is stored, for those who asked: whatever order it came in,
+    /// the same content has the same sum.
+    hash: Option<u64>,
+}
+
+/// A part of what a store holds, as its running hash counts it.
+#[derive(Hash)]
+enum StoredPart {
+    Held(KeyId, Stored),
+    Floor(KeyId, Stored),
+    Element(KeyId, Version, Value),
 }
 
 /// The elements of a key: at least one, of which the last is what the key holds.
@@ -99,6 +110,38 @@ impl TieBreak {
 }
 
 impl Store {
+    /// An empty store that keeps a hash of what it holds: see [`Store::state`].
+    #[must_use]
+    pub fn hashed() -> Self {
+        Self { hash: Some(0), ..Self::default() }
+    }
+
+    /// The hash of everything that is stored, kept in O(1) a write. Stores of the same content have
+    /// the same, whatever order it came in. `None` unless the store is [`Store::hashed`].
+    #[must_use]
+    pub fn state(&self) -> Option<StateHash> {
+        self.hash.map(StateHash)
+    }
+
+    /// A part of the content took the place of another; of one of the two there may be none.
+    fn count(&mut self, gone: Option<StoredPart>, new: Option<StoredPart>) {
+        if let Some(hash) = &mut self.hash {
+            let of = |part: Option<StoredPart>| part.map_or(0, |part| name_hash(&part));
+            *hash = hash.wrapping_sub(of(gone)).wrapping_add(of(new));
+        }
+    }
+
+    /// The key holds this from now on; what it held before.
+    #[inline]
+    fn hold(&mut self, key: KeyId, stored: Option<Stored>) -> Option<Stored> {
+        let before = std::mem::replace(self.slot(key), stored);
+        if self.hash.is_some() {
+            let part = |stored: Option<Stored>| stored.map(|stored| StoredPart::Held(key, stored));
+            self.count(part(before), part(stored));
+        }
+        before
+    }
+
     /// Takes a write if it is the key's newest: last write wins by version. A tombstone is a write
     /// without value.
     #[inline]
@@ -124,8 +167,18 @@ impl Store {
             let is_known = list.floor_version() == Some(stored.version);
             return Some(if is_known { Applied::Known } else { Applied::Older });
         }
+        let before = self.hash.is_some().then(|| list.clone());
         list.end(stored);
-        if !list.elements.is_empty() {
+        let kept = list.elements.len();
+        let is_left = kept > 0;
+        if let Some(List { floor, elements }) = before {
+            for (version, value) in &elements[..elements.len() - kept] {
+                self.count(Some(StoredPart::Element(key, *version, *value)), None);
+            }
+            let floor = floor.map(|floor| StoredPart::Floor(key, floor));
+            self.count(floor, is_left.then_some(StoredPart::Floor(key, stored)));
+        }
+        if is_left {
             return Some(Applied::Below);
         }
         self.lists.remove(&key);
@@ -140,6 +193,7 @@ impl Store {
         }
         let floor = self.stored(key);
         let list = self.lists.entry(key).or_insert(List { floor, elements: Vec::new() });
+        let is_new = list.elements.is_empty();
         if list.floor_version().is_some_and(|floor| floor >= version) {
             return Applied::Older;
         }
@@ -148,6 +202,11 @@ impl Store {
             return Applied::Known;
         }
         list.elements.insert(place, (version, value));
+        if self.hash.is_some() {
+            let floor = floor.filter(|_| is_new).map(|floor| StoredPart::Floor(key, floor));
+            self.count(None, floor);
+            self.count(None, Some(StoredPart::Element(key, version, value)));
+        }
         match self.win(TieBreak::NodeId, key, Stored { value: Some(value), version }) {
             newest @ Applied::Newest { .. } => newest,
             Applied::Known | Applied::Older | Applied::Within | Applied::Below => Applied::Within,
@@ -161,8 +220,7 @@ impl Store {
             Some(held) if held.version == stored.version => Applied::Known,
             Some(held) if !ties.replaces(stored.version, held.version) => Applied::Older,
             _ => {
-                let before = slot.and_then(|held| held.value);
-                *slot = Some(stored);
+                let before = self.hold(key, Some(stored)).and_then(|held| held.value);
                 Applied::Newest { before }
             }
         }
@@ -170,7 +228,7 @@ impl Store {
 
     /// Takes a write whatever the key holds.
     pub fn overwrite(&mut self, key: KeyId, stored: Stored) {
-        *self.slot(key) = Some(stored);
+        self.hold(key, Some(stored));
     }
 
     /// Whether [`Store::append`] would add an element of `version`.
@@ -190,9 +248,17 @@ impl Store {
     pub fn purge(&mut self, key: KeyId, version: Version) {
         let is_it = |held: &mut Stored| held.value.is_none() && held.version == version;
         match self.lists.get_mut(&key) {
-            Some(list) => list.floor.take_if(is_it),
-            None => self.slot(key).take_if(is_it),
-        };
+            Some(list) => {
+                if let Some(floor) = list.floor.take_if(is_it) {
+                    self.count(Some(StoredPart::Floor(key, floor)), None);
+                }
+            }
+            None => {
+                if self.stored(key).is_some_and(|mut held| is_it(&mut held)) {
+                    self.hold(key, None);
+                }
+            }
+        }
     }
 
     /// Every tombstone, those among them that elements of a list are above.
@@ -207,12 +273,12 @@ impl Store {
         {
             return applied;
         }
-        let (version, slot) = (delete.version, self.slot(key));
-        match slot {
+        let version = delete.version;
+        match self.stored(key) {
             None => Applied::Known,
             Some(held) if held.version == version || ties.replaces(version, held.version) => {
                 let before = held.value;
-                *slot = None;
+                self.hold(key, None);
                 Applied::Newest { before }
             }
             Some(_) => Applied::Older,
@@ -311,6 +377,7 @@ impl Store {
     pub fn clear(&mut self) {
         self.slots.clear();
         self.lists.clear();
+        self.hash = self.hash.map(|_| 0);
     }
 
     /// Everything, tombstones included.
@@ -351,7 +418,7 @@ mod tests {
         assert_eq!(erase(5), Applied::Older);
         assert_eq!(erase(6), Applied::Newest { before: None });
         assert_eq!(erase(7), Applied::Known);
-        assert_eq!(store, Store { slots: vec![None; 4], lists: BTreeMap::new() });
+        assert_eq!(store, Store { slots: vec![None; 4], ..Store::default() });
     }
 
     /// A purge that comes late finds another tombstone, or a value: neither is its own.
@@ -458,6 +525,40 @@ mod tests {
                 other.append(key, value.expect("an element"), version);
             }
             prop_assert_eq!((other.to_map(), other.to_lists()), (store.to_map(), store.to_lists()));
+        }
+
+        /// The twin adds everything up that is there, whatever was written in whatever order.
+        #[test]
+        fn the_running_hash_is_that_of_the_content(
+            writes in proptest::collection::vec((0..8_u8, 0..2_u32, 0..9_i64), 0..40)
+        ) {
+            let mut store = Store::hashed();
+            for (kind, key, at) in writes {
+                let (put, delete) = (stored(at, Some(at as u64)), stored(at, None));
+                let key = KeyId(key);
+                match kind {
+                    0 | 1 => { store.append(key, put.value.expect("given"), put.version); }
+                    2 | 3 => { store.apply(key, put); }
+                    4 => { store.apply(key, delete); }
+                    5 => { store.erase_under(TieBreak::NodeId, key, delete); }
+                    6 => store.purge(key, delete.version),
+                    _ if at == 0 => store.clear(),
+                    _ if store.elements(key).is_empty() => store.overwrite(key, put),
+                    _ => {}
+                }
+                let mut twin = Store::hashed();
+                for (key, held) in store.iter() {
+                    twin.count(None, Some(StoredPart::Held(key, held)));
+                }
+                for (key, List { floor, elements }) in &store.lists {
+                    twin.count(None, floor.map(|floor| StoredPart::Floor(*key, floor)));
+                    for (version, value) in elements {
+                        twin.count(None, Some(StoredPart::Element(*key, *version, *value)));
+                    }
+                }
+                prop_assert_eq!(store.state(), twin.state());
+            }
+            prop_assert_eq!(Store::default().state(), None);
         }
 
         /// The twin keeps all writes and picks the maximum when asked.

@@ -106,7 +106,14 @@ fn is_broken(result: &RunResult, property: Property) -> bool {
     broken.contains(&judged(result, property))
 }
 
-const JUDGED: [Property; 3] = [Property::Durability, Property::SingleLeader, Property::Convergence];
+const JUDGED: [Property; 6] = [
+    Property::Durability,
+    Property::SingleLeader,
+    Property::Convergence,
+    Property::Votes,
+    Property::LogMatching,
+    Property::LeaderAppendOnly,
+];
 
 #[test]
 fn nothing_is_lost_with_every_safeguard() {
@@ -138,9 +145,12 @@ fn nothing_is_lost_with_every_safeguard() {
 }
 
 /// Each safeguard, the setting that removes it, and the property that breaks without it.
-const SAFEGUARDS: [(&str, &[&str], Property); 7] = [
+const SAFEGUARDS: [(&str, &[&str], Property); 10] = [
     ("fsync", &["wal.policy=buffered"], Property::Durability),
     ("persisted vote", &["failover.persist-vote=false"], Property::SingleLeader),
+    ("persisted vote", &["failover.persist-vote=false"], Property::Votes),
+    ("votes", &["failover.election=lowest-id"], Property::LogMatching),
+    ("fencing", &["failover.fencing=false"], Property::LeaderAppendOnly),
     ("up-to-date check", &["failover.check-log=false"], Property::Durability),
     ("fencing", &["failover.fencing=false"], Property::Durability),
     ("catch-up", &["failover.catch-up=none"], Property::Convergence),
