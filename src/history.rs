@@ -181,13 +181,13 @@ impl History {
     /// learns of it. A retried write may be accepted several times.
     pub fn accept(&mut self, op: OpId, version: Version) {
         let written = self.put_of(op);
-        self.accept_write(written, version);
+        self.give_version(written, version);
         if written != op {
             self.entries[op.0 as usize].version = self.entry(written).version;
         }
     }
 
-    fn accept_write(&mut self, op: OpId, version: Version) {
+    fn give_version(&mut self, op: OpId, version: Version) {
         let entry = self.entry_mut(op);
         let Some(held) = entry.version.filter(|held| *held != version) else {
             entry.version = Some(version);
@@ -214,6 +214,10 @@ impl History {
     /// Records what the key of a write held on the node that accepted it. Call it once for each
     /// accepted attempt, after [`History::accept`].
     pub fn written_over(&mut self, op: OpId, over: Over) {
+        self.note_over(self.put_of(op), over);
+    }
+
+    fn note_over(&mut self, op: OpId, over: Over) {
         let held = match over {
             Over::Unsaid => {
                 self.over_unsaid = true;
@@ -222,7 +226,6 @@ impl History {
             Over::Nothing => None,
             Over::Value(value) => Some(value),
         };
-        let op = self.put_of(op);
         let is_first = self.other_versions.last().is_none_or(|(other, _)| *other != op);
         if is_first {
             self.entry_mut(op).over = held;

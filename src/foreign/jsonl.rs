@@ -117,7 +117,7 @@ impl<'t> Deserialize<'t> for GreatestVersion {
 #[derive(Debug, PartialEq)]
 enum JsonValue<'t> {
     Text(Words<'t>),
-    List(Vec<Option<Words<'t>>>),
+    List(Vec<JsonElement<'t>>),
     Map(Vec<(Words<'t>, Self)>),
 }
 
@@ -153,6 +153,46 @@ impl<'de: 't, 't> Deserialize<'de> for JsonValue<'t> {
                     entries.push(entry);
                 }
                 Ok(JsonValue::Map(entries))
+            }
+        }
+        deserializer.deserialize_any(Shapes)
+    }
+}
+
+/// An element of an array.
+#[derive(Debug, PartialEq)]
+enum JsonElement<'t> {
+    Nil,
+    Text(Words<'t>),
+    /// A part of a batch, or what else is in no value that is read here.
+    Other,
+}
+
+impl<'de: 't, 't> Deserialize<'de> for JsonElement<'t> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Shapes;
+        impl<'t> Visitor<'t> for Shapes {
+            type Value = JsonElement<'t>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or null")
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+                Ok(JsonElement::Nil)
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'t str) -> Result<Self::Value, E> {
+                Ok(JsonElement::Text(Words(Cow::Borrowed(text))))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(JsonElement::Text(Words(Cow::Owned(text.to_owned()))))
+            }
+
+            fn visit_map<A: MapAccess<'t>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(JsonElement::Other)
             }
         }
         deserializer.deserialize_any(Shapes)
@@ -262,16 +302,19 @@ fn datum(
         ) => Datum::One(recorder.values.intern(text.0.as_bytes())),
         (ClientFunction::Read, Some(JsonValue::List(elements))) => list(elements, recorder)?,
         (ClientFunction::Cas, Some(JsonValue::List(pair))) => {
-            let [from, Some(to)] = &pair[..] else { return Err(PAIR) };
-            let mut symbol = |text: &Words<'_>| recorder.values.intern(text.0.as_bytes());
-            let from = from.as_ref().map_or(Datum::NIL, &mut symbol);
-            Datum::Pair(from, symbol(to))
+            let [from, JsonElement::Text(to)] = &pair[..] else { return Err(PAIR) };
+            let from = match from {
+                JsonElement::Nil => Datum::NIL,
+                JsonElement::Text(from) => recorder.values.intern(from.0.as_bytes()),
+                JsonElement::Other => return Err(PAIR),
+            };
+            Datum::Pair(from, recorder.values.intern(to.0.as_bytes()))
         }
         (ClientFunction::Cas, Some(_)) => return Err(PAIR),
         (ClientFunction::List, Some(JsonValue::List(keys))) => {
             let from = recorder.items.len();
             for key in keys {
-                let Some(key) = key else { return Err("an array of keys") };
+                let JsonElement::Text(key) = key else { return Err("an array of keys") };
                 let key = recorder.keys.intern(key.0.as_bytes());
                 recorder.items.push((key, Datum::Missing));
             }
@@ -301,10 +344,10 @@ fn datum(
 const PAIR: &str = "an array of two: a string or null, and a string";
 
 /// The elements of a list.
-fn list(elements: &[Option<Words<'_>>], recorder: &mut Recorder) -> Result<Datum, &'static str> {
+fn list(elements: &[JsonElement<'_>], recorder: &mut Recorder) -> Result<Datum, &'static str> {
     let from = recorder.elements.len();
     for element in elements {
-        let Some(element) = element else { return Err("an array of strings") };
+        let JsonElement::Text(element) = element else { return Err("an array of strings") };
         let element = recorder.values.intern(element.0.as_bytes());
         recorder.elements.push(element);
     }

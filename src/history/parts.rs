@@ -154,7 +154,17 @@ impl History {
     /// The operation as its values travel: each marked as written by its access. See [`Value`].
     #[must_use]
     pub fn mark(&self, op: OpId, operation: Operation) -> Operation {
-        operation.written_by(self.put_of(op))
+        match operation {
+            Operation::Cas { .. } => operation.written_by(self.put_of(op)),
+            Operation::Put { .. }
+            | Operation::Get { .. }
+            | Operation::Delete { .. }
+            | Operation::List
+            | Operation::ReadAll
+            | Operation::Clear
+            | Operation::Append { .. }
+            | Operation::Batch(_) => operation.written_by(op),
+        }
     }
 
     /// The parts of the batch `op` as their values travel.
@@ -171,25 +181,39 @@ impl History {
     /// # Panics
     ///
     /// When the next write of a batch is on another key.
+    #[inline]
     pub fn accept_on(&mut self, op: OpId, key: KeyId, version: Version, over: Over) -> OpId {
-        let write = match self.entry(op).function {
+        match self.entry(op).function {
             Function::Clear => {
                 self.accept_clear(op, key, version);
-                return op;
+                op
             }
-            Function::Batch => self.next_write(op),
+            Function::Batch => {
+                let write = self.next_write(op);
+                assert_eq!(self.entry(write).key, key, "writes are accepted in their order");
+                self.accept_write(write, version, over);
+                write
+            }
+            Function::Cas => {
+                self.accept(op, version);
+                self.written_over(op, over);
+                self.put_of(op)
+            }
             Function::Put
             | Function::Get
             | Function::Delete
             | Function::List
             | Function::ReadAll
-            | Function::Append
-            | Function::Cas => op,
-        };
-        assert_eq!(self.entry(write).key, key, "writes are accepted in their order");
-        self.accept(write, version);
-        self.written_over(write, over);
-        self.put_of(write)
+            | Function::Append => {
+                self.accept_write(op, version, over);
+                op
+            }
+        }
+    }
+
+    fn accept_write(&mut self, op: OpId, version: Version, over: Over) {
+        self.give_version(op, version);
+        self.note_over(op, over);
     }
 
     /// The write of a batch that a node accepts next.

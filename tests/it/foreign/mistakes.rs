@@ -281,6 +281,12 @@ const SMALLER: &[(&str, (usize, usize), &str)] = &[
         "expected an array of two: a string or null, and a string",
     ),
     ("{\"event\":\"o\",\"process\":\"c1\",\"f\":\"get\"}", (1, 11), "no type of an event"),
+    (
+        "{\"event\":\"invoke\",\"process\":\"c1\",\"f\":\"batch\",\"value\":[{\"f\":\"get\"}]}",
+        (1, 39),
+        "`batch` is no function of the model kv",
+    ),
+    ("{:process 0, :type :invoke, :f :txn, :value [[:r 1 nil]]}", (1, 32), "`txn` is no function"),
 ];
 
 #[test]
