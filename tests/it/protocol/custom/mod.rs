@@ -4,7 +4,7 @@
 
 pub(super) mod chain;
 mod recited;
-mod reciter;
+pub(super) mod reciter;
 
 use std::fs;
 

@@ -15,6 +15,7 @@ use splitbrain::protocol::leader_follower::LeaderFollower;
 use splitbrain::scenario::ScenarioProtocol;
 
 use crate::protocol::custom::chain::Chain;
+use crate::protocol::custom::reciter::Reciter;
 
 /// The line between commands and what came of them.
 const SEPARATOR: &str = "----";
@@ -27,6 +28,12 @@ fn leader_follower_does_what_its_transcripts_say() {
 #[test]
 fn a_protocol_of_another_crate_does_what_its_transcripts_say() {
     compare_all::<Chain>("chain");
+}
+
+/// A breach stands where it happens.
+#[test]
+fn nodes_that_recite_a_log_do_what_their_transcripts_say() {
+    compare_all::<Reciter>("reciter");
 }
 
 #[test]
