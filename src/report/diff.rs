@@ -8,10 +8,9 @@
 
 use serde_json::{Value, json};
 
+use crate::report::breach::breach_keys;
 use crate::report::layout::{counted, moment, wrap};
 use crate::run::diff::{CommonCause, EventAccount, Parting, Recording, Side, TracedEvent};
-
-use super::explain::breach_keys;
 
 /// Two runs, compared.
 #[derive(Clone, Copy, Debug)]

@@ -20,6 +20,7 @@ use crate::explain::story::{Gone, Story, StoryStep};
 use crate::explain::{BrokenRead, Discarded, Explanation, Question};
 use crate::id::OpId;
 use crate::named::Named;
+use crate::report::breach::breach_keys;
 use crate::report::layout::{counted, moment, width, wrap};
 
 /// How many nodes are named beside a step.
@@ -147,20 +148,6 @@ fn breach_document((breach, judged): &(Breach, ExpectedVerdict)) -> Value {
     let mut document = breach_keys(breach);
     document["verdict"] = judged.name().into();
     document
-}
-
-/// Where an invariant was broken, as a document; `event` is counted from 0, as in `diff`, and null
-/// at the first boot.
-pub(super) fn breach_keys(breach: &Breach) -> Value {
-    json!({
-        "check": breach.property.name(),
-        "event": breach.moment.event.checked_sub(1),
-        "at_ns": breach.moment.at.nanos(),
-        "node": breach.node.to_string(),
-        "term": breach.term.0,
-        "index": breach.index.map(|index| index.0),
-        "summary": breach.sentence(),
-    })
 }
 
 /// The explanation as a document.

@@ -33,6 +33,7 @@ use crate::history::Function;
 use crate::metrics::{KindCounts, LastWrite, Latency, MessageCounts, Settlement, Standstill};
 use crate::named::Named;
 use crate::property::Promise;
+use crate::report::breach::breach_keys;
 use crate::report::totals::RunTotals;
 use crate::report::{CheckedProperty, FaultAct, OperationCounts, Report};
 use crate::run::RunVerdict;
@@ -62,7 +63,7 @@ pub fn run(report: &Report) -> Value {
         "events": report.events,
         "operations": operations(&report.operations),
         "latency_ns": latencies(&report.latencies),
-        "checks": report.checks.iter().map(check).collect::<Map<_, _>>(),
+        "checks": checks(report),
         "network": network(&report.messages),
         "leaders": report.leaderships.iter().map(leader).collect::<Value>(),
         "faults": report.faults.iter().map(fault).collect::<Value>(),
@@ -172,6 +173,20 @@ fn network(counts: &MessageCounts) -> Value {
         "blocked": counts.blocked,
         "by_kind": by_kind.collect::<Map<_, _>>(),
     })
+}
+
+/// Every check; of the invariants of a replicated log with where they were broken.
+fn checks(report: &Report) -> Value {
+    let one = |checked: &CheckedProperty| {
+        let property = checked.report.property;
+        let (name, mut document) = check(checked);
+        if property.is_of_a_log() {
+            let breach = report.breaches.iter().find(|breach| breach.property == property);
+            document["breach"] = breach.map(breach_keys).into();
+        }
+        (name, document)
+    };
+    Value::Object(report.checks.iter().map(one).collect())
 }
 
 fn check(

@@ -7,6 +7,7 @@
 
 use crate::check::CheckReport;
 use crate::check::Mechanism;
+use crate::check::replicated_log::Breach;
 use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::{Failure, Function, History, NemesisEvent, Status};
@@ -18,6 +19,7 @@ use crate::property::Incident;
 use crate::run::{Expectation, RunResult, RunVerdict};
 use crate::time::{Span, Time};
 
+mod breach;
 pub mod check;
 pub mod diff;
 pub mod edn;
@@ -68,6 +70,8 @@ pub struct Report {
     pub latencies: Vec<(Function, Latency)>,
     /// Every property, in the order of reports.
     pub checks: Vec<CheckedProperty>,
+    /// The first breach of each invariant of the replicated log that was broken.
+    pub breaches: Vec<Breach>,
     /// Messages by fate.
     pub messages: MessageCounts,
     /// Who led when.
@@ -234,6 +238,7 @@ impl Report {
             operations: OperationCounts::of(&result.history, result.unserved),
             latencies: lengths.latencies(),
             checks: result.checks.iter().map(check).collect(),
+            breaches: result.log.as_ref().map_or_else(Vec::new, |log| log.breaches.clone()),
             messages: result.messages.clone(),
             leaderships: result.leaderships.clone(),
             strayed: Strayed::of(config, &result.history, &result.leaderships),

@@ -2,14 +2,18 @@
 //! scenario expects.
 //!
 //! `{end[STATUS], states[{at_ns, ..STATUS}]}`, where STATUS is `{node, up, health, role, term,
-//! leader, awaits, mode, peers[], blocked[], pending[], keys, tombstones, data[{key, value,
-//! version, op, elements[{value, version, op}]}]}`. `end` is in the order of nodes, `states` in
+//! leader, awaits, mode, peers[], blocked[], pending[], log{first, last, commit, applied}, keys,
+//! tombstones, data[{key, value, version, op, elements[{value, version, op}]}]}`.
+//! `end` is in the order of nodes, `states` in
 //! file order.
 //!
 //! - `health` is what a health check would see: `up`, `paused` (no answer) or `down` (the
 //!   connection is refused). A node that is down has its id alone, and no data.
 //! - `awaits` is the node that it waits for to lead.
 //! - `pending` is what the node still meant to do, in words.
+//! - `log` is where its replicated log begins and ends, and how far it is committed and applied:
+//!   `last` is below `first` where the log is empty, `commit` null of a protocol that commits
+//!   nothing. Null where no log is kept.
 //! - `keys` counts the keys that exist. A deleted key that left a tombstone has the value null.
 //! - `op` is the operation in `history.jsonl` that wrote the value, null if none did.
 //! - `elements` are the elements of a list, in the order of their versions.
@@ -19,7 +23,7 @@ use serde_json::{Value, json};
 use crate::history::{History, Writers};
 use crate::id::{KeyId, NodeId, Value as Element, Version};
 use crate::names::Names;
-use crate::protocol::{NodeSnapshot, Stored};
+use crate::protocol::{LogStatus, NodeSnapshot, Stored};
 use crate::time::Time;
 
 /// The status of the nodes at the `end`, and of those in `states`.
@@ -67,9 +71,19 @@ fn status(node: &NodeSnapshot, writers: &Writers<'_>, names: &Names) -> Value {
         "peers": ids(&node.peers),
         "blocked": ids(&node.blocked),
         "pending": node.pending.iter().chain(owed).collect::<Vec<_>>(),
+        "log": node.log.map(log),
         "keys": node.visible().count(),
         "tombstones": node.data.values().filter(|stored| stored.value.is_none()).count(),
         "data": node.data.iter().map(stored).collect::<Vec<_>>(),
+    })
+}
+
+fn log(LogStatus { first, last, commit, applied }: LogStatus) -> Value {
+    json!({
+        "first": first.0,
+        "last": last.0,
+        "commit": commit.map(|index| index.0),
+        "applied": applied.0,
     })
 }
 
@@ -94,7 +108,7 @@ const fn health(node: &NodeSnapshot) -> &'static str {
 mod tests {
     use super::*;
     use crate::history::Process;
-    use crate::id::{ClientId, Term, Value as Stamp};
+    use crate::id::{ClientId, LogIndex, Term, Value as Stamp};
     use crate::operation::Operation;
     use crate::protocol::Role;
 
@@ -107,6 +121,8 @@ mod tests {
         };
         let version = Version { timestamp: 1_000_000_000, node: NodeId(0), sequence: 1 };
         let mut up = NodeSnapshot::new(NodeId(0), Role::Leader);
+        let (first, last, applied) = (LogIndex(3), LogIndex(7), LogIndex(5));
+        up.log = Some(LogStatus { first, last, commit: Some(LogIndex(6)), applied });
         (up.term, up.leader, up.mode) = (Term(2), Some(NodeId(0)), "sync");
         (up.peers, up.blocked) = (vec![NodeId(1)], vec![NodeId(1)]);
         up.data.insert(KeyId(0), Stored { value: Some(Stamp::text(0)), version });
@@ -118,6 +134,7 @@ mod tests {
                 "node": "n1", "up": true, "health": "up", "role": "leader", "term": 2,
                 "leader": "n1", "awaits": null, "mode": "sync",
                 "peers": ["n2"], "blocked": ["n2"], "pending": [],
+                "log": { "first": 3, "last": 7, "commit": 6, "applied": 5 },
                 "keys": 1, "tombstones": 1,
                 "data": [
                     {
@@ -132,7 +149,8 @@ mod tests {
             {
                 "node": "n2", "up": false, "health": "down", "role": null, "term": null,
                 "leader": null, "awaits": null, "mode": "",
-                "peers": [], "blocked": [], "pending": [], "keys": 0, "tombstones": 0, "data": [],
+                "peers": [], "blocked": [], "pending": [], "log": null,
+                "keys": 0, "tombstones": 0, "data": [],
             },
         ] });
         let mut history = History::with_capacity(1, names.into());

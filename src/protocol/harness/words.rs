@@ -1,7 +1,7 @@
 //! The words of a transcript.
 
 use crate::names::Names;
-use crate::protocol::{DiskImage, DiskOrigin, File, NodeSnapshot, Protocol, RequestId};
+use crate::protocol::{DiskImage, DiskOrigin, File, LogStatus, NodeSnapshot, Protocol, RequestId};
 use crate::time::Time;
 
 /// The place of `text` among `texts`, where it is put if it is not there.
@@ -51,7 +51,7 @@ pub(super) fn timer_text<T: std::fmt::Debug>(timer: &T) -> String {
 }
 
 pub(super) fn snapshot_text(snapshot: &NodeSnapshot, names: &Names) -> String {
-    let NodeSnapshot { node, role, term, leader, awaits, pending, owed, data, lists, .. } =
+    let NodeSnapshot { node, role, term, leader, awaits, pending, owed, log, data, lists, .. } =
         snapshot;
     let mut text = format!("{} of term {term}", role.name());
     match (leader, awaits) {
@@ -59,6 +59,16 @@ pub(super) fn snapshot_text(snapshot: &NodeSnapshot, names: &Names) -> String {
         (Some(leader), _) => text += &format!(", follows {leader}"),
         (None, Some(awaited)) => text += &format!(", waits for {awaited} to lead"),
         (None, None) => text += ", knows of no leader",
+    }
+    if let Some(LogStatus { first, last, commit, applied }) = log {
+        text += &if first > last {
+            format!("; log empty behind {last}")
+        } else {
+            format!("; log {first} to {last}")
+        };
+        if let Some(commit) = commit {
+            text += &format!(", committed to {commit}, applied to {applied}");
+        }
     }
     for what in pending {
         text += &format!("; {what}");

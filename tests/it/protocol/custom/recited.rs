@@ -97,6 +97,13 @@ fn explain_and_diff_go_to_the_event() {
     let keys = [&breach["check"], &breach["node"], &breach["term"], &breach["event"]];
     assert_eq!(keys, [&"votes".into(), &"n2".into(), &2.into(), &place.into()] as [&Value; 4]);
 
+    let out = folder.path().join("out");
+    let done = run(&["run", path, "--json", "--out", out.to_str().expect("UTF-8")]);
+    let checks = &done.json()["checks"];
+    assert_eq!(checks["votes"]["breach"], *breach);
+    assert_eq!(checks["log-matching"]["breach"], Value::Null);
+    assert!(checks["durability"].get("breach").is_none());
+
     let done = run(&["diff", path, "--set", "protocol.reciter.breaks=nothing"]);
     assert!(done.out.contains(&format!("breaks votes in event {number}")), "{}", done.out);
 
