@@ -206,6 +206,9 @@ impl History {
     /// have given it a later one.
     pub fn answered(&mut self, op: OpId, version: Version) {
         let entry = self.entry(op);
+        if entry.version == Some(version) {
+            return;
+        }
         // No node accepts an element that its list has already.
         self.over_unsaid |= entry.version.is_none() && entry.function != Function::Append;
         self.accept(op, version);

@@ -205,3 +205,31 @@ impl Hash for Operation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A batch is in the digest of a run by what it asks for: neither its place in the table nor
+    /// who wrote its values matters.
+    #[test]
+    fn a_batch_is_hashed_by_its_parts() {
+        let mut batches = Batches::default();
+        let put =
+            |text: usize| Operation::Put { key: KeyId(1), value: Value::text(text), quorum: None };
+        let get = Operation::Get { key: KeyId(1), quorum: None };
+        let mut hash = |parts: &[Operation]| {
+            let batch = batches.intern(parts.into());
+            assert_eq!(batches.get(batch), parts);
+            name_hash(&Operation::Batch(batch))
+        };
+        let both = hash(&[put(1), get]);
+        assert_eq!(hash(&[put(1).written_by(OpId(7)), get]), both);
+        let others = [hash(&[get, put(1)]), hash(&[put(2), get]), hash(&[put(1)])];
+        assert!(others.iter().all(|other| *other != both), "{others:?}");
+        let only_reads = batches.intern([get].into());
+        assert!(!Operation::Batch(only_reads).is_write() && !only_reads.appends());
+        let writes = batches.intern([get, put(1)].into());
+        assert!(Operation::Batch(writes).is_write());
+    }
+}

@@ -249,9 +249,16 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
             state.sees(current.operation, &reply.outcome, batches);
         }
         let history = &mut self.kernel.history;
-        let mut found = None;
-        if let Some((_, Reply { outcome: Outcome::Ok(response), .. })) = &answer {
-            written(current.op, response, history);
+        // What an answer has that is kept beside the entry.
+        let mut rest = None;
+        match &answer {
+            Some((_, Reply { outcome: Outcome::Ok(Response::Written { version, .. }), .. })) => {
+                history.answered(current.op, *version);
+            }
+            Some((_, Reply { outcome: Outcome::Ok(Response::Batch(answers)), .. })) => {
+                written(current.op, answers, history);
+            }
+            Some(_) | None => {}
         }
         history.complete(current.op, self.kernel.now, status, |entry| {
             entry.failure = failure;
@@ -260,9 +267,22 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
             entry.leader = reply.leader;
             entry.degraded = reply.degraded;
             (entry.acknowledgements, entry.followers) = reply.acknowledgements.unwrap_or((0, 0));
-            found = Some(reply.outcome);
+            match reply.outcome {
+                Outcome::Ok(Response::Written { existed, .. }) => entry.existed = existed,
+                Outcome::Ok(Response::Found { value, version }) => {
+                    (entry.value, entry.version) = (Some(value), Some(version));
+                }
+                Outcome::Ok(Response::Tombstone { version }) => entry.version = Some(version),
+                Outcome::Ok(Response::Absent | Response::Cleared)
+                | Outcome::Refused(_)
+                | Outcome::Unknown(_) => {}
+                outcome @ (Outcome::Ok(
+                    Response::Contents(_) | Response::List(_) | Response::Batch(_),
+                )
+                | Outcome::Mismatch(_)) => rest = Some(outcome),
+            }
         });
-        match found {
+        match rest {
             Some(Outcome::Ok(response)) => answered(current.op, response, history),
             Some(Outcome::Mismatch(mismatch)) if status == Status::Fail => {
                 let Mismatch { part, found } = *mismatch;
@@ -273,25 +293,18 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
     }
 }
 
-/// Writes down the versions that an answer names of what was written.
-fn written(op: OpId, response: &Response, history: &mut History) {
-    match response {
-        Response::Written { version, .. } => history.answered(op, *version),
-        Response::Batch(answers) => {
-            for (access, answer) in history.part_accesses(op).into_iter().zip(answers) {
-                written(access, answer, history);
-            }
+/// Writes down the versions that the answers to the parts of a batch name.
+#[cold]
+fn written(batch: OpId, answers: &[Response], history: &mut History) {
+    for (access, answer) in history.part_accesses(batch).into_iter().zip(answers) {
+        if let Response::Written { version, .. } = answer {
+            history.answered(access, *version);
         }
-        Response::Found { .. }
-        | Response::Absent
-        | Response::Contents(_)
-        | Response::Cleared
-        | Response::List(_)
-        | Response::Tombstone { .. } => {}
     }
 }
 
 /// Writes down what an operation was answered, or a part of a batch.
+#[cold]
 fn answered(op: OpId, response: Response, history: &mut History) {
     match response {
         Response::Written { existed, .. } => history.existed(op, existed),
