@@ -373,7 +373,9 @@ pub(super) struct ExplainArgs {
     /// call (delete city).
     #[arg(long, value_name = "VALUE")]
     pub(super) write: Option<String>,
-    /// Show this event of the run instead, counted from 1, and what led to it
+    /// Show this event of the run instead, and what led to it
+    ///
+    /// Counted from 1, as in the text of explain and diff; their documents count from 0.
     #[arg(long, value_name = "N", conflicts_with = "write")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) event: Option<u64>,

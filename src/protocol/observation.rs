@@ -15,7 +15,8 @@ use super::snapshot::{Role, Stored};
 /// Something that has happened inside a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Observation {
-    /// The node took a role in a term, or learned of another leader.
+    /// The node took a role in a term, or learned of another leader. A pre-candidate has its own
+    /// term, and not the one that it asks for; a leader says so before it appends.
     Role {
         /// The role.
         role: Role,
@@ -49,15 +50,17 @@ pub enum Observation {
         /// Why.
         reason: DiscardReason,
     },
-    /// The node has a vote in a term, and may tell of it: it is durable. Of its own vote too.
+    /// The node has a vote in a term, and may tell of it: it is durable. Of its own vote too. One
+    /// that becomes durable when the term is over is told to nobody.
     Vote {
         /// The term.
         term: Term,
         /// The candidate that it votes for.
         candidate: NodeId,
     },
-    /// The node appended an entry to its replicated log. What the log has at that index and behind
-    /// it is replaced; a gap there cannot be.
+    /// The node appended an entry to its replicated log, behind the last one. Where the log has an
+    /// entry at that index, it is replaced, and those behind it are cut off: an entry that comes
+    /// once more and changes nothing is not appended.
     Append {
         /// Its term and index.
         position: Position,
@@ -69,7 +72,8 @@ pub enum Observation {
         /// The first index that was cut off.
         from: LogIndex,
     },
-    /// The node's own log is durable up to an index, as far as its disk says.
+    /// The node's own log is durable up to an index, as far as its disk says: the entries that the
+    /// log has now, and not those that were there when the sync was asked for.
     Durable {
         /// The last index that is durable.
         index: LogIndex,
@@ -97,7 +101,8 @@ pub enum Observation {
         installed: bool,
     },
     /// The configuration in the node's log: who votes and who does not. It counts as soon as it is
-    /// in the log (Raft section 6). Until a node says otherwise every node votes.
+    /// in the log (Raft section 6), so it is said right after the entry, and again after a snapshot
+    /// was installed in place of the log. Until a node says otherwise every node votes.
     Configuration {
         /// The index of its entry.
         index: LogIndex,

@@ -4,7 +4,7 @@
 //! at_ns, before[..], sides[{event{..}, causes[..], causes_left_out, in_the_other_at_ns}],
 //! cause{event{..}, did_alone[[], []]}, why}`. An event is `{event, at_ns, line,
 //! did[]}`. If the runs are the same, everything from `event` on is null. A side is null if its run
-//! had ended.
+//! had ended. Documents count events from 0; text, and `explain --event`, from 1.
 
 use serde_json::{Value, json};
 

@@ -6,6 +6,7 @@
 //! text}], left_out}], untold, reads[{check, verdict, operation, summary, mechanism, phrase,
 //! text}], breaches[{check, event, at_ns, node, term, index, summary, verdict}]}`.
 //!
+//! - `event` is counted from 0, as in `diff`; text, and `--event`, count from 1.
 //! - `fate` is `lost`, `discarded` or null; if it is null, so are `mechanism`, `phrase` and
 //!   `decisive`.
 //! - `discarded` is null if it is not known.

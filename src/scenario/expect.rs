@@ -8,7 +8,7 @@ use toml::{Table, Value as Toml};
 use super::ConfiguredProtocol;
 use super::answer::{decode_value, encode_value, expected_node, key_name, value_or_absent};
 use super::decode::{Element, TableDecoder};
-use super::diagnostics::Problem;
+use super::diagnostics::{Loc, Problem};
 use super::keys::{
     Declaration, Draft, Format, Section, Texts, ValueShape, declared, duration, integer, keys,
     named, node,
@@ -57,7 +57,8 @@ pub(super) fn decode(
         if let Some(element) = table.get(property.name()) {
             let verdict = match without_log {
                 Some(protocol) if property.is_of_a_log() => {
-                    element.sink().push(lacks_log(&element, property, protocol.name()));
+                    let at = table.key_at(property.name());
+                    element.sink().push(lacks_log(at, property, protocol.name()));
                     None
                 }
                 _ => expected_verdict(&element, property, bounds),
@@ -73,12 +74,14 @@ pub(super) fn decode(
 }
 
 /// The mistake of a file that expects something of a log that is not kept.
-fn lacks_log(element: &Element<'_>, property: Property, protocol: &str) -> Problem {
+fn lacks_log(at: Loc, property: Property, protocol: &str) -> Problem {
     let title = format!("`{property}` is about a replicated log, and these nodes keep none");
     let expected = format!("expected settings of `{protocol}` under which it keeps one");
-    element
-        .problem(title, expected)
-        .help("`leader-follower` keeps one with `failover.catch-up = \"log\"`")
+    let problem = Problem::new(at, title, expected);
+    match protocol {
+        "leader-follower" => problem.help("it keeps one with `failover.catch-up = \"log\"`"),
+        _ => problem,
+    }
 }
 
 /// A verdict that is possible for `property`.

@@ -124,7 +124,9 @@ pub struct Simulation<'a, P: Protocol, Q = CalendarQueue<Event<P>>> {
     states: StateWatch,
     /// Whether any node is paused.
     any_paused: bool,
-    /// What nodes have said of their replicated logs; `None` where they keep none.
+    /// Whether nodes keep a replicated log, and say what happens to it.
+    keeps_log: bool,
+    /// What they have said; `None` where they keep none, or are more than it has room for.
     ledger: Option<Box<LogLedger>>,
     /// How far followers are from the leader since the last write was answered.
     agreement: Agreement,
@@ -191,6 +193,7 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
             settlement: None,
             states: StateWatch::new(&config.expect.states),
             any_paused: false,
+            keeps_log: P::keeps_log(settings),
             ledger: (P::keeps_log(settings) && config.cluster.nodes <= NodeBits::ROOM)
                 .then(|| Box::new(LogLedger::new(config.cluster.nodes))),
             agreement,
@@ -419,7 +422,7 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
             drawn: 0,
             next_ticket: &mut slot.next_ticket,
             observed: self.kernel.notes.on,
-            keeps_log: self.ledger.is_some(),
+            keeps_log: self.keeps_log,
             disk_is_full: slot.disk.is_full(),
             batches: &self.kernel.batches,
             effects: &mut self.effects,

@@ -6,14 +6,28 @@ use crate::protocol::{EntryHash, Observation, Role, StateHash};
 
 use super::breach::{Breach, How, Moment};
 use super::findings::{Examined, LogFindings};
-use super::node::{LogConfiguration, NodeLog};
+use super::node::{LogConfiguration, NodeLog, Restated};
 use super::slots::{Committed, HeldEntry, Slots};
+
+/// A node began to lead a term, with a log up to an index.
+#[derive(Clone, Copy, Debug)]
+struct Leadership {
+    term: Term,
+    node: NodeId,
+    last: LogIndex,
+}
 
 /// What nodes have said of their logs, and where that broke an invariant.
 #[derive(Debug)]
 pub struct LogLedger {
     nodes: Vec<NodeLog>,
     slots: Slots,
+    /// Every leadership so far.
+    leaderships: Vec<Leadership>,
+    /// The greatest term that was led.
+    last_led: Term,
+    /// How many nodes have applied no more than what is forgotten, and the index before it.
+    behind: usize,
     now: Moment,
     breaches: Vec<Breach>,
     examined: Examined,
@@ -41,6 +55,9 @@ impl LogLedger {
         Self {
             nodes: (0..nodes).map(|_| NodeLog::new(NodeBits::first(nodes))).collect(),
             slots: Slots::new(),
+            leaderships: Vec::new(),
+            last_led: Term(0),
+            behind: usize::from(nodes),
             now: Moment::default(),
             breaches: Vec::new(),
             examined: Examined::default(),
@@ -87,7 +104,9 @@ impl LogLedger {
             Observation::Truncate { from } => self.cut(node, from),
             Observation::Durable { index } => {
                 let log = &mut self.nodes[node.index()];
-                log.durable = index.min(log.last);
+                // A node that starts may say so before it says its log.
+                let last = if log.restated.is_some() { index } else { log.last };
+                log.durable = log.durable.max(index.min(last));
             }
             Observation::Commit { index } => self.commit(node, index),
             Observation::Applied { index, state } => self.apply(node, index, state),
@@ -108,28 +127,35 @@ impl LogLedger {
     pub fn begins_to_start(&mut self, now: Moment, node: NodeId) {
         self.now = now;
         self.nodes[node.index()].begin_to_start();
+        self.count_those_behind();
     }
 
     /// A node has started: what it has not said of its log is lost.
     pub fn has_started(&mut self, now: Moment, node: NodeId) {
         self.now = now;
         let log = &mut self.nodes[node.index()];
-        let Some(before) = log.restated.take() else { return };
-        let (kept, last) = (before.first, log.last);
-        log.durable = log.durable.max(before.durable.min(last));
+        let Some(Restated { first, durable, before }) = log.restated.take() else { return };
+        let (last, applied) = (log.last, log.applied);
+        log.durable = log.durable.max(durable).min(last);
         for index in self.slots.first_from(LogIndex(0))..=before.last.0 {
-            if index < kept.0 || index > last.0 {
+            if first.is_none_or(|first| index < first.0) || index > last.0 {
                 self.release(node, LogIndex(index));
             }
         }
         self.uncover(node, before.snapshot.index);
-        self.forget_what_all_applied(LogIndex(0));
+        let from = before.snapshot_state;
+        if applied < from {
+            let how = How::AppliedWentBack { from };
+            self.broken(Property::StateMachineSafety, node, Some(applied), how);
+        }
+        self.count_those_behind();
     }
 
     /// A node that was to start did not, for it found its disk unusable: nothing that it had is
     /// known to be lost.
     pub fn did_not_start(&mut self, node: NodeId) {
         self.nodes[node.index()].give_up_start();
+        self.count_those_behind();
     }
 
     /// Notes a breach, unless the property was broken before.
@@ -143,22 +169,26 @@ impl LogLedger {
 
     // Terms and votes.
 
-    fn enter_term(&mut self, node: NodeId, term: Term) {
+    fn take_role(&mut self, node: NodeId, role: Role, term: Term) {
         let log = &mut self.nodes[node.index()];
-        let from = log.term;
-        log.term = term;
+        let from = std::mem::replace(&mut log.term, term);
+        let leads = (role == Role::Leader).then_some(term);
+        let is_new = leads.is_some() && log.leads != leads;
+        let last = log.last;
+        log.leads = leads;
         if term < from {
             self.broken(Property::Votes, node, None, How::TermWentBack { from });
         }
+        if is_new {
+            self.leads_now(node, term, last);
+        }
     }
 
-    fn take_role(&mut self, node: NodeId, role: Role, term: Term) {
-        self.enter_term(node, term);
-        let log = &mut self.nodes[node.index()];
-        let leads = (role == Role::Leader).then_some(term);
-        let is_new = leads.is_some() && log.leads != leads;
-        log.leads = leads;
-        if !is_new {
+    /// A node begins to lead a term, with everything that was committed in an earlier one.
+    fn leads_now(&mut self, node: NodeId, term: Term, last: LogIndex) {
+        self.leaderships.push(Leadership { term, node, last });
+        self.last_led = self.last_led.max(term);
+        if self.examined.committed == 0 {
             return;
         }
         let committed = self.slots.first_from(LogIndex(0))..self.slots.end();
@@ -172,15 +202,15 @@ impl LogLedger {
         }
     }
 
+    /// A node has a vote. That of a term which is over may become durable late.
     fn vote(&mut self, node: NodeId, term: Term, candidate: NodeId) {
         self.examined.votes += 1;
-        self.enter_term(node, term);
         let log = &mut self.nodes[node.index()];
-        let before = log.voted.replace((term, candidate));
-        if let Some((in_term, first)) = before
-            && in_term == term
-            && first != candidate
-        {
+        log.term = log.term.max(term);
+        let Some((from, first)) = log.voted.replace((term, candidate)) else { return };
+        if term < from {
+            self.broken(Property::Votes, node, None, How::TermWentBack { from });
+        } else if term == from && first != candidate {
             let how = How::VotedTwice { first, second: candidate };
             self.broken(Property::Votes, node, None, how);
         }
@@ -205,18 +235,27 @@ impl LogLedger {
         self.examined.appended += 1;
         let Position { term, index } = position;
         let log = &mut self.nodes[node.index()];
-        if let Some(before) = &mut log.restated {
-            let is_first = before.first == LogIndex(u64::MAX);
-            if is_first {
-                before.first = index;
-            }
+        if let Some(restated) = &mut log.restated {
+            let replaced = match restated.first {
+                Some(_) => log.last,
+                None => index,
+            };
+            restated.first.get_or_insert(index);
             log.last = index;
+            log.term = log.term.max(term);
             let is_forgotten = index < self.slots.base();
             let held = self.slots.held(node, index);
-            if is_forgotten || held.is_some_and(|held| held.is(term, entry)) {
+            let is_same = is_forgotten || held.is_some_and(|held| held.is(term, entry));
+            if !is_same {
+                restated.durable = restated.durable.min(index.before());
+            }
+            // What it had said of this start comes to nothing behind what it says now.
+            for index in self.slots.first_from(index.next())..=replaced.0 {
+                self.release(node, LogIndex(index));
+            }
+            if is_same {
                 return;
             }
-            before.durable = before.durable.min(index.before());
             self.release(node, index);
         } else if index <= log.last {
             if self.slots.held(node, index).is_some_and(|held| held.is(term, entry)) {
@@ -393,6 +432,9 @@ impl LogLedger {
                 lacking = Some(of);
             }
         }
+        if self.last_led > committed.committed_in {
+            lacking = lacking.or_else(|| self.lacked(index, committed.committed_in));
+        }
         if let Some(leader) = lacking {
             self.lacks(leader, index, committed);
         }
@@ -405,6 +447,15 @@ impl LogLedger {
         }
     }
 
+    /// Who began to lead a later term than this with a log that ended before an index: what it
+    /// appended behind is of its own term.
+    #[cold]
+    fn lacked(&self, index: LogIndex, committed_in: Term) -> Option<NodeId> {
+        let mut leaderships = self.leaderships.iter();
+        let lacks = |led: &&Leadership| led.term > committed_in && led.last < index;
+        leaderships.find(lacks).map(|led| led.node)
+    }
+
     fn apply(&mut self, node: NodeId, index: LogIndex, state: StateHash) {
         self.examined.applied += 1;
         self.reach_state(node, index, state);
@@ -415,7 +466,7 @@ impl LogLedger {
             let how = How::AppliedWentBack { from };
             self.broken(Property::StateMachineSafety, node, Some(index), how);
         }
-        self.forget_what_all_applied(from);
+        self.has_applied(from, index);
     }
 
     /// A node has this state after an index.
@@ -438,11 +489,19 @@ impl LogLedger {
         if let Some(state) = state {
             self.reach_state(node, position.index, state);
         }
+        if let Some(committed) = self.slots.get(position.index).and_then(|slot| slot.committed)
+            && committed.term != position.term
+        {
+            let how = How::CommittedAnother { first: committed.term, second: position.term };
+            self.broken(Property::StateMachineSafety, node, Some(position.index), how);
+        }
         let held = self.slots.held(node, position.index).map(|held| held.term);
         let log = &mut self.nodes[node.index()];
         let (before, last) = (std::mem::replace(&mut log.snapshot, position), log.last);
+        log.snapshot_state = if state.is_some() { position.index } else { LogIndex(0) };
         if log.restated.is_some() {
             log.last = log.last.max(position.index);
+            log.term = log.term.max(position.term);
             if state.is_some() {
                 (log.commit, log.applied) = (position.index, position.index);
             }
@@ -477,26 +536,45 @@ impl LogLedger {
         }
         let log = &mut self.nodes[node.index()];
         log.last = log.last.max(index);
-        if !is_applied {
-            return;
+        if !has {
+            // The node says which configuration the snapshot brought.
+            log.forget_configurations(LogIndex(0));
         }
         let from = log.applied;
+        // A snapshot that comes late of what the node has applied changes nothing (figure 13).
+        if !is_applied || (has && index <= from) {
+            return;
+        }
         log.applied = index;
         log.commit = log.commit.max(index);
         if index < from {
             let how = How::AppliedWentBack { from };
             self.broken(Property::StateMachineSafety, node, Some(index), how);
         }
-        self.forget_what_all_applied(from);
+        self.has_applied(from, index);
     }
 
-    /// Forgets what every node has applied, if a node that had applied no more than `from` was the
-    /// last to.
+    /// A node that had applied an index has applied another one. What every node has applied is
+    /// forgotten.
     #[inline]
-    fn forget_what_all_applied(&mut self, from: LogIndex) {
-        if from <= self.slots.base() {
-            let all = self.nodes.iter().map(|log| log.applied).min().unwrap_or_default();
-            self.slots.forget_before(all);
+    fn has_applied(&mut self, from: LogIndex, to: LogIndex) {
+        let base = self.slots.base();
+        match (from <= base, to <= base) {
+            (true, false) => {
+                self.behind -= 1;
+                if self.behind == 0 {
+                    self.count_those_behind();
+                }
+            }
+            (false, true) => self.behind += 1,
+            (true, true) | (false, false) => {}
         }
+    }
+
+    fn count_those_behind(&mut self) {
+        let all = self.nodes.iter().map(|log| log.applied).min().unwrap_or_default();
+        self.slots.forget_before(all);
+        let base = self.slots.base();
+        self.behind = self.nodes.iter().filter(|log| log.applied <= base).count();
     }
 }

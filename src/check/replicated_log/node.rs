@@ -14,7 +14,7 @@ pub(super) struct LogConfiguration {
 /// What a node has said, in all its lives.
 #[derive(Clone, Debug)]
 pub(super) struct NodeLog {
-    /// Its term in this life, at least that of its last vote.
+    /// Its term in this life, at least that of its last vote and of what its log has at a start.
     pub(super) term: Term,
     /// The term that it leads.
     pub(super) leads: Option<Term>,
@@ -22,6 +22,8 @@ pub(super) struct NodeLog {
     pub(super) voted: Option<(Term, NodeId)>,
     /// The position of its snapshot, which stands for all that came before.
     pub(super) snapshot: Position,
+    /// Up to where its snapshot has a state of committed entries.
+    pub(super) snapshot_state: LogIndex,
     /// The index of its last entry, or of the snapshot.
     pub(super) last: LogIndex,
     pub(super) durable: LogIndex,
@@ -30,20 +32,17 @@ pub(super) struct NodeLog {
     /// The configurations in its log, the latest last, behind the one that it began with.
     configurations: Vec<LogConfiguration>,
     /// While it starts, what it had before.
-    pub(super) restated: Option<Before>,
+    pub(super) restated: Option<Restated>,
 }
 
 /// What a node that starts had before, and how much of it is there again.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Before {
-    /// The first index that it has said again; the largest there is until it has.
-    pub(super) first: LogIndex,
-    /// The index of the last entry that it had.
-    pub(super) last: LogIndex,
+#[derive(Clone, Debug)]
+pub(super) struct Restated {
+    /// The first index that it has said again.
+    pub(super) first: Option<LogIndex>,
     /// Up to where what is there again was durable.
     pub(super) durable: LogIndex,
-    pub(super) snapshot: Position,
-    applied: LogIndex,
+    pub(super) before: Box<NodeLog>,
 }
 
 impl NodeLog {
@@ -55,6 +54,7 @@ impl NodeLog {
             leads: None,
             voted: None,
             snapshot: Position::default(),
+            snapshot_state: index,
             last: index,
             durable: index,
             commit: index,
@@ -83,7 +83,7 @@ impl NodeLog {
     }
 
     /// Forgets the configurations of entries from `index` on, but the one that it began with.
-    fn forget_configurations(&mut self, index: LogIndex) {
+    pub(super) fn forget_configurations(&mut self, index: LogIndex) {
         while self.configurations.len() > 1 && self.configuration().index >= index {
             self.configurations.pop();
         }
@@ -91,26 +91,18 @@ impl NodeLog {
 
     /// The node starts, and knows nothing but what it will say.
     pub(super) fn begin_to_start(&mut self) {
-        self.restated = Some(Before {
-            first: LogIndex(u64::MAX),
-            last: self.last,
-            durable: self.durable,
-            snapshot: self.snapshot,
-            applied: self.applied,
-        });
+        let before = self.clone();
+        *self = Self::new(self.configurations[0].voters);
+        self.voted = before.voted;
         self.term = self.voted.map_or(Term(0), |(term, _)| term);
-        self.leads = None;
-        self.snapshot = Position::default();
-        let index = LogIndex(0);
-        (self.last, self.durable, self.commit, self.applied) = (index, index, index, index);
-        self.configurations.truncate(1);
+        let (durable, before) = (before.durable, Box::new(before));
+        self.restated = Some(Restated { first: None, durable, before });
     }
 
-    /// The node does not start, and has what it had before; it is in no term.
+    /// The node does not start, and has what it had before. It leads nobody.
     pub(super) fn give_up_start(&mut self) {
-        if let Some(Before { last, durable, snapshot, applied, .. }) = self.restated.take() {
-            (self.last, self.durable, self.snapshot) = (last, durable, snapshot);
-            (self.applied, self.commit) = (applied, applied);
+        if let Some(Restated { before, .. }) = self.restated.take() {
+            *self = Self { leads: None, ..*before };
         }
     }
 }

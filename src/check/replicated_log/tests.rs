@@ -177,6 +177,12 @@ fn one_vote_a_term_and_a_term_that_never_falls() {
     let lower = [(1, role(Role::Follower, 2))];
     voted().then(&lower).breaks(Property::Votes, 1, None, how);
     voted().restart(1, &[]).then(&lower).breaks(Property::Votes, 1, None, how);
+    // A vote that becomes durable when its term is over is told to nobody.
+    Story::of(&[(1, role(Role::Follower, 6)), (1, vote(5, 2)), (1, vote(6, 3))]).holds();
+    // What a log has is of a term that its node was in.
+    let entered = Story::of(&[(1, append(7, 1, 9))]).restart(1, &[append(7, 1, 9)]);
+    let how = How::TermWentBack { from: Term(7) };
+    entered.then(&[(1, role(Role::Follower, 5))]).breaks(Property::Votes, 1, None, how);
     // A term that a node entered and told nobody of may be forgotten by a crash.
     Story::of(&[(1, role(Role::Follower, 5))]).restart(1, &[]).then(&lower).holds();
 }
@@ -207,7 +213,8 @@ fn who_leads_cuts_nothing() {
     };
     breaks(cut(&[(1, truncate(3))]));
     breaks(cut(&[(1, append(1, 3, 14))]));
-    breaks(cut(&[(1, snapshot(2, 2, 102, true))]));
+    let installed = cut(&[(1, append(1, 4, 14)), (1, snapshot(2, 3, 103, true))]);
+    installed.breaks(Property::LeaderAppendOnly, 1, Some(4), How::LeaderCut);
     cut(&[(1, truncate(4))]).holds();
     cut(&[(1, append(1, 3, 13))]).holds();
     cut(&[(1, role(Role::Follower, 1)), (1, truncate(3))]).holds();
@@ -231,6 +238,9 @@ fn who_leads_a_later_term_has_what_was_committed() {
     let after = one().then(&[(3, leads(2)), (1, commit(1))]);
     after.breaks(Property::LeaderCompleteness, 3, Some(1), lacks(1));
     one().then(&[(1, commit(1)), (2, leads(2))]).holds();
+    // It has stepped down before a stale leader commits.
+    let over = one().then(&[(3, leads(2)), (3, role(Role::Follower, 2)), (1, commit(1))]);
+    over.breaks(Property::LeaderCompleteness, 3, Some(1), lacks(1));
     // Committed in the leader's own term, or in a later one.
     one().then(&[(3, leads(1)), (1, commit(1))]).holds();
     one().then(&[(1, leads(4)), (1, commit(1)), (3, leads(3))]).holds();
@@ -269,12 +279,27 @@ fn one_entry_is_committed_at_an_index_and_leads_to_one_state() {
     let back = How::AppliedWentBack { from: LogIndex(2) };
     let fell = replicated().then(&[(3, applied(1, 101))]);
     fell.breaks(Property::StateMachineSafety, 3, Some(1), back);
-    let old = replicated().then(&[(3, snapshot(1, 1, 101, true))]);
-    old.breaks(Property::StateMachineSafety, 3, Some(1), back);
+    // A snapshot that comes late changes nothing (Raft figure 13).
+    replicated().then(&[(3, snapshot(1, 1, 101, true)), (3, applied(2, 102))]).holds();
     // A start below the snapshot: the snapshot is where it begins again.
     let kept = [snapshot(1, 2, 102, false)];
     let below = replicated().restart(3, &kept).then(&[(3, applied(1, 101))]);
     below.breaks(Property::StateMachineSafety, 3, Some(1), back);
+    let forgotten = replicated().then(&[(3, kept[0])]).restart(3, &[append(1, 1, 11)]);
+    forgotten.breaks(
+        Property::StateMachineSafety,
+        3,
+        Some(0),
+        How::AppliedWentBack { from: LogIndex(2) },
+    );
+    // What a snapshot stands for is another entry than was committed.
+    let foreign = other().then(&[
+        (1, durable(3)),
+        (2, durable(3)),
+        (1, commit(3)),
+        (3, snapshot(2, 3, 103, true)),
+    ]);
+    foreign.breaks(Property::StateMachineSafety, 3, Some(3), another);
 }
 
 #[test]
@@ -301,6 +326,8 @@ fn what_is_committed_a_quorum_has_durably_and_somebody_for_good() {
         .restart(2, &[append(1, 1, 11)])
         .then(&[(1, commit(1))])
         .holds();
+    let said_early = [durable(1), append(1, 1, 11)];
+    appended().restart(2, &said_early).then(&[(1, commit(1))]).holds();
     let lost = appended().then(&[(2, durable(1))]).restart(2, &[]).then(&[(1, commit(1))]);
     lost.breaks(Property::CommittedDurable, 1, Some(1), no_quorum(1, 3));
     let gone = How::OnNoNode { term: Term(1) };
@@ -310,8 +337,9 @@ fn what_is_committed_a_quorum_has_durably_and_somebody_for_good() {
     let cut = committed().restart(1, &[]).then(&[(2, truncate(1))]);
     cut.breaks(Property::CommittedDurable, 2, Some(1), gone);
     // A snapshot has it too, until that is lost.
-    let covered =
-        || committed().then(&[(3, snapshot(1, 1, 0, true))]).restart(2, &[]).restart(1, &[]);
+    let position = Position { term: Term(1), index: LogIndex(1) };
+    let taken = Observation::Snapshot { position, state: None, installed: true };
+    let covered = || committed().then(&[(3, taken)]).restart(2, &[]).restart(1, &[]);
     covered().holds();
     covered().restart(3, &[]).breaks(Property::CommittedDurable, 3, Some(1), gone);
 }
@@ -332,10 +360,29 @@ fn a_quorum_is_that_of_the_latest_configuration_in_the_log() {
     let joint = one().then(&[(1, voting(2, &[1], &[1, 2, 3])), (1, commit(2))]);
     let how = How::NoQuorum { term: Term(1), durable: 1, voters: 1 };
     joint.breaks(Property::CommittedDurable, 1, Some(1), how);
+    // A snapshot takes the place of a log, and of the configuration in it.
+    let replaced = one().then(&[
+        (1, voting(2, &[1], &[])),
+        (1, snapshot(2, 2, 0, true)),
+        (1, append(2, 3, 13)),
+        (1, durable(3)),
+        (1, commit(3)),
+    ]);
+    let how = How::NoQuorum { term: Term(2), durable: 1, voters: 3 };
+    replaced.breaks(Property::CommittedDurable, 1, Some(3), how);
     // The entry of a configuration is cut off, and the one before it counts.
     let cut = one().then(&[(1, voting(2, &[1], &[])), (1, truncate(2)), (1, commit(1))]);
     let how = How::NoQuorum { term: Term(1), durable: 1, voters: 3 };
     cut.breaks(Property::CommittedDurable, 1, Some(1), how);
+}
+
+/// What a node says twice as it starts, as it reads its file, is what it says last.
+#[test]
+fn what_is_said_again_in_a_start_replaces_what_was_said_before() {
+    let had = || Story::of(&[(1, append(1, 1, 11)), (1, append(1, 2, 12))]);
+    let said = [append(1, 1, 11), append(1, 2, 12), append(1, 3, 13), append(2, 2, 22)];
+    let later = [(2, append(1, 3, 14)), (1, append(2, 3, 23))];
+    had().restart(1, &said).then(&later).holds();
 }
 
 #[test]

@@ -13,11 +13,14 @@ type Entry = (Term, EntryHash);
 
 #[derive(Clone, Default)]
 struct Node {
+    /// The terms of this life, and what it had to be in when that began.
     terms: Vec<Term>,
     votes: Vec<(Term, NodeId)>,
     leads: Option<Term>,
     log: BTreeMap<u64, Entry>,
     snapshot: Position,
+    /// Up to where the snapshot has a state of committed entries.
+    snapshot_state: u64,
     /// By index, whether its disk has this entry there.
     durable: BTreeMap<u64, Entry>,
     commit: u64,
@@ -31,6 +34,8 @@ pub(super) struct Twin {
     /// The first entry committed at each index, and the term in which it was.
     committed: BTreeMap<u64, (Entry, Term)>,
     states: BTreeMap<u64, StateHash>,
+    /// Every term that was led, and where the log of its leader ended then.
+    led: Vec<(Term, u64)>,
     /// Up to where every node had applied at once: what comes before is not compared.
     forgotten: u64,
     pub(super) broken: BTreeSet<Property>,
@@ -98,10 +103,15 @@ impl Twin {
         match observation {
             Observation::Role { role, term } => {
                 me.terms.push(term);
-                me.leads = (role == Role::Leader).then_some(term);
+                let leads = (role == Role::Leader).then_some(term);
+                if leads.is_some() && leads != me.leads {
+                    self.led.push((term, me.last()));
+                }
+                me.leads = leads;
             }
             Observation::Vote { term, candidate } => {
-                me.terms.push(term);
+                let now = me.terms.last().copied().unwrap_or_default();
+                me.terms.push(term.max(now));
                 me.votes.push((term, candidate));
             }
             Observation::Append { position, entry } => {
@@ -121,7 +131,7 @@ impl Twin {
             Observation::Truncate { from } => me.cut(from.0),
             Observation::Durable { index } => {
                 let up_to = me.log.range(..=index.0);
-                me.durable = up_to.map(|(index, entry)| (*index, *entry)).collect();
+                me.durable.extend(up_to.map(|(index, entry)| (*index, *entry)));
             }
             Observation::Commit { index } => {
                 if index.0 < me.commit {
@@ -159,8 +169,7 @@ impl Twin {
     ) {
         let me = &mut self.nodes[node];
         // What all have applied is forgotten, and taken to be the same.
-        let is_forgotten = position.index.0 < self.forgotten
-            && me.log.keys().next_back().is_some_and(|last| *last >= position.index.0);
+        let is_forgotten = position.index.0 < self.forgotten && position.index.0 <= me.last();
         let has = is_forgotten
             || me.snapshot == position
             || me.log.get(&position.index.0).is_some_and(|(term, _)| *term == position.term);
@@ -168,13 +177,15 @@ impl Twin {
             me.commit = me.commit.min(position.index.0);
         }
         me.snapshot = position;
+        me.snapshot_state = if state.is_some() { position.index.0 } else { 0 };
         if installed {
             if !has {
                 me.log.clear();
                 me.durable.clear();
-                me.configurations.retain(|(index, ..)| *index <= position.index.0);
+                me.configurations.clear();
             }
-            if state.is_some() {
+            let is_late = has && position.index.0 <= me.applied;
+            if state.is_some() && !is_late {
                 if position.index.0 < me.applied {
                     self.broken.insert(Property::StateMachineSafety);
                 }
@@ -182,8 +193,17 @@ impl Twin {
                 me.commit = me.commit.max(position.index.0);
             }
         }
+        self.reach_snapshot(position, state);
+    }
+
+    fn reach_snapshot(&mut self, position: Position, state: Option<StateHash>) {
+        let index = position.index.0;
         if let Some(state) = state {
-            self.reach(position.index.0, state);
+            self.reach(index, state);
+        }
+        let committed = self.committed.get(&index).filter(|_| index >= self.forgotten);
+        if committed.is_some_and(|((term, _), _)| *term != position.term) {
+            self.broken.insert(Property::StateMachineSafety);
         }
     }
 
@@ -197,16 +217,24 @@ impl Twin {
         let old = std::mem::take(&mut self.nodes[node]);
         let me = &mut self.nodes[node];
         me.votes = old.votes;
-        me.terms = me.votes.iter().map(|(term, _)| *term).collect();
+        let mut term = me.votes.last().map_or(Term(0), |(term, _)| *term);
         for observation in said {
             if let Observation::Snapshot { position, state, .. } = *observation {
                 me.snapshot = position;
+                term = term.max(position.term);
                 if state.is_some() {
+                    me.snapshot_state = position.index.0;
                     (me.commit, me.applied) = (position.index.0, position.index.0);
                 }
             } else if let Observation::Append { position, entry } = *observation {
+                me.log.split_off(&position.index.0);
                 me.log.insert(position.index.0, (position.term, entry));
+                term = term.max(position.term);
             }
+        }
+        me.terms = vec![term];
+        if me.applied < old.snapshot_state {
+            self.broken.insert(Property::StateMachineSafety);
         }
         // What was durable is so still, as far as the log is the same from its beginning on.
         for (index, entry) in &me.log {
@@ -218,15 +246,19 @@ impl Twin {
             me.durable.insert(*index, *entry);
         }
         for observation in said {
-            if let Observation::Snapshot { state: Some(state), position, .. } = *observation {
-                self.reach(position.index.0, state);
+            if let Observation::Snapshot { state, position, .. } = *observation {
+                self.reach_snapshot(position, state);
+            } else if let Observation::Durable { .. } = observation {
+                self.observe(node, *observation);
             }
         }
     }
 
     fn compare_votes(&mut self) {
         for node in &self.nodes {
-            let falls = node.terms.windows(2).any(|pair| pair[1] < pair[0]);
+            let falls = |terms: &[Term]| terms.windows(2).any(|pair| pair[1] < pair[0]);
+            let votes: Vec<Term> = node.votes.iter().map(|(term, _)| *term).collect();
+            let falls = falls(&node.terms) || falls(&votes);
             let twice = node.votes.iter().any(|(term, candidate)| {
                 node.votes.iter().any(|(other, whom)| other == term && whom != candidate)
             });
@@ -299,7 +331,9 @@ impl Twin {
             let lacks = |node: &Node| {
                 node.leads.is_some_and(|term| term > *committed_in) && !node.has(*index, *entry)
             };
-            if self.nodes.iter().any(lacks) {
+            let is_new = !before.committed.contains_key(index);
+            let lacked = |(term, last): &(Term, u64)| *term > *committed_in && *last < *index;
+            if self.nodes.iter().any(lacks) || (is_new && self.led.iter().any(lacked)) {
                 self.broken.insert(Property::LeaderCompleteness);
             }
         }

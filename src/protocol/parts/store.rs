@@ -131,15 +131,17 @@ impl Store {
         }
     }
 
-    /// The key holds this from now on; what it held before.
-    #[inline]
-    fn hold(&mut self, key: KeyId, stored: Option<Stored>) -> Option<Stored> {
+    /// What a key holds took the place of what it held.
+    #[inline(never)]
+    fn count_held(&mut self, key: KeyId, before: Option<Stored>, now: Option<Stored>) {
+        let part = |stored: Option<Stored>| stored.map(|stored| StoredPart::Held(key, stored));
+        self.count(part(before), part(now));
+    }
+
+    /// The key holds this from now on.
+    fn hold(&mut self, key: KeyId, stored: Option<Stored>) {
         let before = std::mem::replace(self.slot(key), stored);
-        if self.hash.is_some() {
-            let part = |stored: Option<Stored>| stored.map(|stored| StoredPart::Held(key, stored));
-            self.count(part(before), part(stored));
-        }
-        before
+        self.count_held(key, before, stored);
     }
 
     /// Takes a write if it is the key's newest: last write wins by version. A tombstone is a write
@@ -220,8 +222,11 @@ impl Store {
             Some(held) if held.version == stored.version => Applied::Known,
             Some(held) if !ties.replaces(stored.version, held.version) => Applied::Older,
             _ => {
-                let before = self.hold(key, Some(stored)).and_then(|held| held.value);
-                Applied::Newest { before }
+                let before = slot.replace(stored);
+                if self.hash.is_some() {
+                    self.count_held(key, before, Some(stored));
+                }
+                Applied::Newest { before: before.and_then(|held| held.value) }
             }
         }
     }

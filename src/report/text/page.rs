@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::check::Verdict;
+use crate::check::{CheckReport, Verdict};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
 use crate::metrics::{Latency, MessageCounts};
@@ -106,9 +106,8 @@ impl Page {
         }
         let unchecked =
             checks.iter().filter(|check| check.report.judged == ExpectedVerdict::Unchecked);
-        let names: Vec<_> = unchecked.map(|check| check.report.property.name()).collect();
-        if !names.is_empty() {
-            let names = format!("{} (no bound is set)", names.join(", "));
+        for (reason, names) in by_reason(unchecked.map(|check| &check.report)) {
+            let names = format!("{} ({reason})", names.join(", "));
             self.verdict(ExpectedVerdict::Unchecked, &names);
         }
         let met = |verdict| checks.iter().any(|check| check.report.judged == verdict);
@@ -309,4 +308,22 @@ pub(super) fn nonzero(counts: &[(u64, &str)]) -> String {
 pub(super) fn outcomes(totals: &RunTotals) -> String {
     let outcomes = [(totals.pass, "pass"), (totals.fail, "fail"), (totals.unknown, "unknown")];
     format!("{}: {}", counted(totals.runs(), "run"), nonzero(&outcomes))
+}
+
+/// Properties that were not checked, by why, in a few words.
+fn by_reason<'a>(
+    unchecked: impl Iterator<Item = &'a CheckReport>,
+) -> Vec<(&'a str, Vec<&'static str>)> {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for report in unchecked {
+        let reason = match &report.verdict {
+            Verdict::Unchecked(why) if report.property.needed_bounds().is_empty() => why.as_str(),
+            _ => "no bound is set",
+        };
+        match reasons.iter_mut().find(|(other, _)| *other == reason) {
+            Some((_, names)) => names.push(report.property.name()),
+            None => reasons.push((reason, vec![report.property.name()])),
+        }
+    }
+    reasons
 }

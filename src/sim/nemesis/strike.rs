@@ -103,7 +103,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     pub(in super::super) fn log_moment(&mut self, node: NodeId, observation: &Observation) {
         // A node whose log counts for nothing speaks of it only in runs that are watched.
         let starts = self.triggers.as_ref().is_some_and(|triggers| triggers.node_starts);
-        if self.ledger.is_some()
+        if self.keeps_log
             && !starts
             && let Some(moment) = moment_of(observation)
         {

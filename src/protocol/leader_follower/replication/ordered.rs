@@ -106,8 +106,8 @@ fn observe_append(position: Position, entry: LogEntry, cx: &mut Context<'_, impl
 
 /// Says where the log begins. The state there has entries that may yet be cut off elsewhere, for a
 /// node applies what it has at once.
-fn observe_base(position: Position, cx: &mut Context<'_, impl Types>) {
-    cx.observe(Observation::Snapshot { position, state: None, installed: true });
+fn observe_base(position: Position, installed: bool, cx: &mut Context<'_, impl Types>) {
+    cx.observe(Observation::Snapshot { position, state: None, installed });
 }
 
 impl Ordered {
@@ -334,7 +334,7 @@ impl Ordered {
     pub(crate) fn observe_log(&self, cx: &mut Context<'_, impl Types>) {
         let base = self.log.base();
         if base.index > LogIndex(0) {
-            observe_base(base, cx);
+            observe_base(base, false, cx);
         }
         for (index, entry) in self.log.iter() {
             observe_append(Position { term: entry.term, index }, *entry, cx);
@@ -363,7 +363,7 @@ impl Ordered {
         let store = store_of(entries, Rules::RESTORE);
         replica.replace_store(store.clone(), cx);
         self.reset(position, store);
-        observe_base(position, cx);
+        observe_base(position, true, cx);
         self.early.clear();
         if seen.is_some_and(|seen| replica.stamps.see(seen)) {
             replica.log_stamps(cx);
