@@ -90,7 +90,7 @@ struct EventLine<'a> {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     versions: BTreeMap<&'a str, Shown<Version>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    found: Option<FoundInstead<'a>>,
+    found: Option<Box<FoundInstead<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     over: Option<Json>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -239,7 +239,7 @@ fn completion<'a>(
         existed: entry.existed,
         leader: entry.leader.map(Shown),
         written_by: written_by(op, history, writers),
-        found: found_instead(op, history, writers),
+        found: found_instead(op, history, writers).map(Box::new),
         versions: contents.map(|items| versions(items, names)).unwrap_or_default(),
         over: over(op, entry, history, writers),
         cleared: cleared(op, history),
