@@ -12,12 +12,13 @@
 //! - **committed-durable**: an entry is committed that no quorum has durably, or is lost by all
 //!
 //! A term goes back where a role has a lower one than an earlier role or vote of the same life, or
-//! than the last vote or an entry of the log that a node starts with; a vote, where it is of a lower
-//! term than the vote before. An entry is committed in the term of the node that is the first to
-//! commit it, under the configuration that is the latest in that node's log. What a snapshot covers
-//! a node has, durably. Two logs are compared while both have the entry: what a crash or a cut took
-//! out of a log is compared no more. Of a leadership that is over when an entry is committed in an
-//! earlier term it is known where the log ended with which it began, and not what was in it.
+//! than the last vote or an entry of the log that a node starts with; and where a vote is of a
+//! lower term than the vote before. An entry is committed in the term of the node that is the
+//! first to commit it, under the configuration that is the latest in that node's log. What a
+//! snapshot covers a node has, durably. Two logs are compared while both have the entry: what a
+//! crash or a cut took out of a log is compared no more. Of a leadership that is over when an
+//! entry is committed in an earlier term it is known where the log ended with which it began, and
+//! not what was in it.
 //!
 //! A log is what its node says: [`Observation::Append`](crate::protocol::Observation::Append) puts
 //! an entry behind the last one, or in the place of one and of all behind it. A node that starts
@@ -38,6 +39,8 @@ pub use breach::{Breach, How, Moment};
 pub use findings::{Examined, LogFindings};
 pub use ledger::LogLedger;
 
+#[cfg(test)]
+mod any_story;
 mod breach;
 pub(super) mod findings;
 mod ledger;

@@ -11,7 +11,7 @@ use super::slots::{Committed, HeldEntry, Slots};
 
 /// A node began to lead a term, with a log up to an index.
 #[derive(Clone, Copy, Debug)]
-struct Leadership {
+struct TermLed {
     term: Term,
     node: NodeId,
     last: LogIndex,
@@ -23,7 +23,7 @@ pub struct LogLedger {
     nodes: Vec<NodeLog>,
     slots: Slots,
     /// Every leadership so far.
-    leaderships: Vec<Leadership>,
+    leaderships: Vec<TermLed>,
     /// The greatest term that was led.
     last_led: Term,
     /// How many nodes have applied no more than what is forgotten, and the index before it.
@@ -186,7 +186,7 @@ impl LogLedger {
 
     /// A node begins to lead a term, with everything that was committed in an earlier one.
     fn leads_now(&mut self, node: NodeId, term: Term, last: LogIndex) {
-        self.leaderships.push(Leadership { term, node, last });
+        self.leaderships.push(TermLed { term, node, last });
         self.last_led = self.last_led.max(term);
         if self.examined.committed == 0 {
             return;
@@ -452,7 +452,7 @@ impl LogLedger {
     #[cold]
     fn lacked(&self, index: LogIndex, committed_in: Term) -> Option<NodeId> {
         let mut leaderships = self.leaderships.iter();
-        let lacks = |led: &&Leadership| led.term > committed_in && led.last < index;
+        let lacks = |led: &&TermLed| led.term > committed_in && led.last < index;
         leaderships.find(lacks).map(|led| led.node)
     }
 
