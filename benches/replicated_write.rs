@@ -14,7 +14,6 @@ mod settings;
 
 use bare::{Event, Outcome, StdHeap};
 use measure::{median, timed};
-use splitbrain::history::Entry;
 use splitbrain::protocol::leader_follower::{
     CatchUp, Config as Settings, Election, Failover, LeaderFollower, Mode,
 };
@@ -66,7 +65,7 @@ fn simulate(
     let names = settings::names(&config);
     let result = run::<LeaderFollower>(&config, &names, &protocol, seed, options);
     assert_eq!(result.verdict, RunVerdict::Pass);
-    let latencies = result.history.entries().iter().filter_map(Entry::latency);
+    let latencies = result.history.iter().filter_map(|(op, _)| result.history.latency(op));
     let total: u128 = latencies.map(|latency| u128::from(latency.nanos())).sum();
     Outcome { messages: result.messages.sent, mean_latency_ms: total as f64 / 1e6 / writes as f64 }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::id::{FaultId, KeyId, NodeId, OpId, Value, Version};
 use crate::names::Names;
 use crate::operation::Operation;
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 use access::Accesses;
 use entry::Call;
@@ -102,6 +102,8 @@ pub enum HistoryEvent {
 pub struct History {
     names: Arc<Names>,
     entries: Vec<Entry>,
+    /// When those operations were due that waited for a free client.
+    waited: Vec<(OpId, Time)>,
     accesses: Accesses,
     /// The parts of batches.
     parts: BTreeMap<OpId, Box<[Operation]>>,
@@ -151,12 +153,33 @@ impl History {
     ) -> OpId {
         let id = OpId(u32::try_from(self.entries.len()).expect("fewer than 2^32 operations"));
         let seq = self.next_seq();
-        let invocation = Call { op: id, at, due_at, process, seq };
+        let invocation = Call { op: id, at, process, seq };
         self.entries.push(Entry::invoked(invocation, operation));
+        if due_at != at {
+            self.waited.push((id, due_at));
+        }
         if matches!(operation, Operation::Cas { .. }) {
             self.begin_cas(id, process, operation);
         }
         id
+    }
+
+    /// When `op` was due: at its arrival in an open loop, else at its invocation. Latency counts
+    /// from here.
+    #[must_use]
+    pub fn due_at(&self, op: OpId) -> Time {
+        let op = self.whole(op);
+        match self.waited.binary_search_by_key(&op, |(waited, _)| *waited) {
+            Ok(place) => self.waited[place].1,
+            Err(_) => self.entry(op).invoked_at,
+        }
+    }
+
+    /// The time from when `op` was due to its completion. `None` while pending.
+    #[must_use]
+    pub fn latency(&self, op: OpId) -> Option<Span> {
+        let entry = self.entry(op);
+        (entry.status != Status::Pending).then(|| entry.completed_at.since(self.due_at(op)))
     }
 
     /// Records the completion of `op`. `fill` sets the fields of the outcome besides the status.

@@ -171,9 +171,9 @@ struct Pass<'a> {
 impl<'a> Pass<'a> {
     fn new(evidence: &Evidence<'a>, losses: Vec<LeaderLoss>) -> Self {
         let history = evidence.history;
-        let waited = history.iter().filter(|(_, entry)| entry.due_at < entry.invoked_at);
+        let waited = history.iter().filter(|(op, entry)| history.due_at(*op) < entry.invoked_at);
         let mut queued: Vec<OpId> = waited.map(|(op, _)| op).collect();
-        queued.sort_by_key(|op| history.entry(*op).due_at);
+        queued.sort_by_key(|op| history.due_at(*op));
         let never_served = evidence.never_served;
         Self {
             evidence: *evidence,
@@ -192,7 +192,7 @@ impl<'a> Pass<'a> {
                 HistoryEvent::Invoke(op) => {
                     let entry = history.entry(op);
                     self.come_to(entry.invoked_at);
-                    self.invoked(entry);
+                    self.invoked(op);
                 }
                 HistoryEvent::Complete(op) => {
                     let entry = history.entry(op);
@@ -220,23 +220,27 @@ impl<'a> Pass<'a> {
             self.open.push(loss);
         }
         let history = self.evidence.history;
-        let is_due = |op: &mut OpId| history.entry(*op).due_at <= now;
+        let is_due = |op: &mut OpId| history.due_at(*op) <= now;
         while let Some(op) = self.queued.pop_front_if(is_due) {
-            self.due(history.entry(op));
+            self.due(op);
         }
     }
 
-    fn due(&mut self, entry: &Entry) {
-        self.measured.all.due(entry.due_at);
-        if entry.is_write() {
-            self.measured.writes.due(entry.due_at);
+    fn due(&mut self, op: OpId) {
+        let history = self.evidence.history;
+        let due_at = history.due_at(op);
+        self.measured.all.due(due_at);
+        if history.entry(op).is_write() {
+            self.measured.writes.due(due_at);
         }
     }
 
-    fn invoked(&mut self, entry: &Entry) {
+    fn invoked(&mut self, op: OpId) {
+        let history = self.evidence.history;
+        let entry = history.entry(op);
         self.measured.operations += 1;
-        if entry.due_at >= entry.invoked_at {
-            self.due(entry);
+        if history.due_at(op) >= entry.invoked_at {
+            self.due(op);
         }
         if entry.is_write() {
             self.writes_under_way += 1;

@@ -315,7 +315,9 @@ mod tests {
         };
         let reports = Story::new(3).evidence(judge);
         let properties: Vec<Property> = reports.iter().map(|report| report.property).collect();
-        assert_eq!(properties, Property::ALL);
+        // Nobody keeps a log here.
+        let judged = Property::all().filter(|property| !property.is_of_a_log());
+        assert_eq!(properties, judged.collect::<Vec<_>>());
         for report in reports {
             let bounded = report.property.needed_bounds().is_empty();
             let judged = if bounded { ExpectedVerdict::Valid } else { ExpectedVerdict::Unchecked };

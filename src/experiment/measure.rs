@@ -146,14 +146,14 @@ impl RunMeasures {
 
 fn functions(history: &History) -> Vec<FunctionMeasures> {
     let mut functions = vec![FunctionMeasures::default(); Function::ALL.len()];
-    for entry in history.entries() {
+    for (op, entry) in history.iter() {
         let function = &mut functions[entry.function as usize];
         function.degraded += u64::from(entry.degraded);
         function.censored += u64::from(is_censored(entry));
         match entry.status {
             Status::Ok => {
                 function.ok += 1;
-                function.latencies.extend(entry.latency().map(crate::time::Span::nanos));
+                function.latencies.extend(history.latency(op).map(crate::time::Span::nanos));
             }
             Status::Fail => function.fail += 1,
             Status::Info | Status::Pending => function.info += 1,

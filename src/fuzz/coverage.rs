@@ -342,7 +342,7 @@ mod tests {
     fn each_thing_is_told_from_a_run_in_which_it_happened() {
         use Sometimes as S;
         let get = |entry: &mut Entry| {
-            entry.function = Function::Get;
+            (entry.function, entry.writes) = (Function::Get, false);
             entry.node = Some(NodeId(1));
         };
         let mut led = with_op(get);

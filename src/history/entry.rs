@@ -3,7 +3,7 @@
 use super::process::Process;
 use crate::id::{ClientId, KeyId, NodeId, OpId, Value, Version};
 use crate::operation::Operation;
-use crate::time::{Span, Time};
+use crate::time::Time;
 use strum::{IntoStaticStr, VariantArray};
 
 /// What became of an operation.
@@ -122,7 +122,6 @@ impl AccessOf {
 pub(super) struct Call {
     pub(super) op: OpId,
     pub(super) at: Time,
-    pub(super) due_at: Time,
     pub(super) process: Process,
     /// The place among all events of the history.
     pub(super) seq: u32,
@@ -138,9 +137,6 @@ pub struct Entry {
     pub invoked_at: Time,
     /// When it completed. Meaningless while pending.
     pub completed_at: Time,
-    /// When it was due: at its arrival in an open loop, else at its invocation. Latency counts from
-    /// here.
-    pub due_at: Time,
     /// The value of a put, the element of an append, the value that a compare-and-set puts, or
     /// that a completed get found.
     pub value: Option<Value>,
@@ -189,7 +185,7 @@ pub struct Entry {
 impl Entry {
     /// An operation, or an access, that was just invoked.
     pub(super) fn invoked(invocation: Call, operation: Operation) -> Self {
-        let Call { op, at, due_at, process, seq } = invocation;
+        let Call { op, at, process, seq } = invocation;
         let (value, over) = match operation {
             Operation::Put { value, .. } | Operation::Append { value, .. } => {
                 (Some(value.written_by(op)), None)
@@ -205,7 +201,6 @@ impl Entry {
         Self {
             invoked_at: at,
             completed_at: Time::ZERO,
-            due_at,
             value,
             version: None,
             over,
@@ -226,12 +221,6 @@ impl Entry {
             writes: operation.is_write(),
             access_of: None,
         }
-    }
-
-    /// The time from when it was due to its completion. `None` while pending.
-    #[must_use]
-    pub fn latency(&self) -> Option<Span> {
-        (self.status != Status::Pending).then(|| self.completed_at.since(self.due_at))
     }
 
     /// When it completed; while pending, the end of the run.

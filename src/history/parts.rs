@@ -117,10 +117,10 @@ impl History {
         let from = u32::try_from(first).expect("fewer than 2^30 accesses");
         assert!(from < FIRST / 2, "fewer than 2^29 accesses");
         self.accesses.wholes.push(Whole { op: whole, from, accepted: 0 });
-        let Entry { invoked_at: at, due_at, invoked_seq: seq, .. } = *self.entry(whole);
+        let Entry { invoked_at: at, invoked_seq: seq, .. } = *self.entry(whole);
         for (place, (access, of)) in (first..).zip(accesses) {
             let op = id(place);
-            let mut entry = Entry::invoked(Call { op, at, due_at, process, seq }, *access);
+            let mut entry = Entry::invoked(Call { op, at, process, seq }, *access);
             entry.access_of = Some(*of);
             if let Operation::Cas { from, .. } = access {
                 // The read of a compare-and-set.
@@ -482,6 +482,6 @@ mod tests {
 
     #[test]
     fn an_entry_is_small() {
-        assert!(size_of::<Entry>() <= 104, "{}", size_of::<Entry>());
+        assert!(size_of::<Entry>() <= 96, "{}", size_of::<Entry>());
     }
 }

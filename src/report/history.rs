@@ -208,7 +208,9 @@ fn invocation<'a>(op: OpId, history: &'a History, process: &'a str) -> EventLine
         f: entry.function.name(),
         key: key_of(entry, names),
         value: EventValue::asked(op, history),
-        due_ns: (entry.due_at != entry.invoked_at).then(|| entry.due_at.nanos()),
+        due_ns: Some(history.due_at(op))
+            .filter(|due| *due != entry.invoked_at)
+            .map(|due| due.nanos()),
         ..EventLine::default()
     }
 }

@@ -184,8 +184,8 @@ impl Lengths {
     #[must_use]
     pub fn of(history: &History) -> Self {
         let mut lengths = Self::default();
-        for entry in history.entries().iter().filter(|entry| entry.is_ok()) {
-            lengths.0[entry.function as usize].extend(entry.latency());
+        for (op, entry) in history.iter().filter(|(_, entry)| entry.is_ok()) {
+            lengths.0[entry.function as usize].extend(history.latency(op));
         }
         lengths
     }

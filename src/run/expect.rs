@@ -11,6 +11,7 @@ use crate::named::Named;
 use crate::names::Names;
 use crate::protocol::NodeSnapshot;
 use crate::sim::Finished;
+use crate::time::Span;
 
 use super::result::{Expectation, RunVerdict};
 
@@ -99,7 +100,7 @@ fn state(
     names: &Names,
     all: &mut Vec<Expectation>,
 ) {
-    let at = crate::time::Span::from_nanos(expected.at.nanos());
+    let at = Span::from_nanos(expected.at.nanos());
     let mut compare = |what: &str, wanted: &str, found: &str| {
         let name = format!("at {at} {} {what} = {wanted}", expected.node);
         all.push(expectation(name, wanted, found));
@@ -203,12 +204,12 @@ fn answer(
         let wanted = sorted(wanted.iter().map(|(key, value)| pair(*key, Some(*value))));
         compare("all", &wanted, &found);
     }
-    timing(scripted, entry, all);
+    timing(scripted, history.latency(op), all);
 }
 
 /// Compares how long the answer took.
-fn timing(scripted: &ScriptedOperation, entry: &Entry, all: &mut Vec<Expectation>) {
-    let (id, took) = (&scripted.id, entry.latency());
+fn timing(scripted: &ScriptedOperation, took: Option<Span>, all: &mut Vec<Expectation>) {
+    let id = &scripted.id;
     let found = took.map_or_else(|| "no answer".to_owned(), |took| format!("after {took}"));
     let mut bound = |name, met| all.push(judged(name, met, &found));
     if let Some(most) = scripted.expect.within {

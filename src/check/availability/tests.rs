@@ -154,6 +154,15 @@ fn a_gap_of_writes_is_told_apart_from_a_gap_of_everything() {
 fn longest_gap(evidence: &Evidence<'_>, counts: impl Fn(&Entry) -> bool) -> u64 {
     let entries: Vec<&Entry> =
         evidence.history.entries().iter().filter(|entry| counts(entry)).collect();
+    let waited: Vec<(u32, Time)> = evidence
+        .history
+        .iter()
+        .map(|(op, entry)| (entry.invoked_seq, evidence.history.due_at(op)))
+        .collect();
+    let due_at = |entry: &Entry| {
+        let its = waited.iter().find(|(seq, _)| *seq == entry.invoked_seq);
+        its.map_or(entry.invoked_at, |(_, due_at)| *due_at)
+    };
     let ends = |entry: &&Entry| match entry.status {
         Status::Pending => evidence.ended_at,
         Status::Ok | Status::Fail | Status::Info => entry.completed_at,
@@ -161,8 +170,8 @@ fn longest_gap(evidence: &Evidence<'_>, counts: impl Fn(&Entry) -> bool) -> u64 
     let answers: Vec<&Entry> = entries.iter().copied().filter(|entry| entry.is_ok()).collect();
     let last = entries.iter().map(ends).max().unwrap_or(Time::ZERO);
     let is_due_by = |entry: &Entry, answer: &Entry| {
-        if entry.due_at < entry.invoked_at {
-            entry.due_at <= answer.completed_at
+        if due_at(entry) < entry.invoked_at {
+            due_at(entry) <= answer.completed_at
         } else {
             entry.invoked_seq < answer.completed_seq
         }
@@ -173,7 +182,7 @@ fn longest_gap(evidence: &Evidence<'_>, counts: impl Fn(&Entry) -> bool) -> u64 
     };
     let after_due = entries
         .iter()
-        .map(|entry| until(&|answer| is_due_by(entry, answer)).since(entry.due_at).nanos());
+        .map(|entry| until(&|answer| is_due_by(entry, answer)).since(due_at(entry)).nanos());
     let under_way = |answer: &&&Entry| {
         let waits =
             |other: &&Entry| is_due_by(other, answer) && other.completed_seq > answer.completed_seq;

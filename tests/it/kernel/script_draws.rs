@@ -117,8 +117,7 @@ fn name(source: ClientId, index: usize) -> String {
 
 /// The history without due times: a scripted operation is due when it is invoked.
 fn lives(result: &RunResult) -> Vec<Entry> {
-    let entries = result.history.entries().iter();
-    entries.map(|entry| Entry { due_at: entry.invoked_at, ..entry.clone() }).collect()
+    result.history.entries().to_vec()
 }
 
 fn play(scenario: &Scenario, config: &Config) -> RunResult {

@@ -209,8 +209,8 @@ fn settings_change_on_the_way() {
         let within = |at: Time| {
             (Time::ZERO + Span::from_millis(from)..Time::ZERO + Span::from_millis(to)).contains(&at)
         };
-        let inside = result.history.entries().iter().filter(|entry| within(entry.invoked_at));
-        let latencies: Vec<_> = inside.filter_map(splitbrain::history::Entry::latency).collect();
+        let inside = result.history.iter().filter(|(_, entry)| within(entry.invoked_at));
+        let latencies: Vec<_> = inside.filter_map(|(op, _)| result.history.latency(op)).collect();
         assert!(
             latencies.iter().all(|found| *found == Span::from_millis(latency)),
             "{latencies:?}"

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use splitbrain::config::{ClientLeg, Config, Mix, Pace, ReadFrom, Skew};
 use splitbrain::history::{Entry, Function, Status};
-use splitbrain::id::{ClientId, NodeId};
+use splitbrain::id::{ClientId, NodeId, OpId};
 use splitbrain::protocol::leader_follower::{LeaderFollower, Mode};
 use splitbrain::run::{RunOptions, RunResult, run};
 use splitbrain::sampler::Distribution;
@@ -44,7 +44,7 @@ fn an_open_loop_keeps_its_rate_whatever_becomes_of_operations() {
     let interval = Distribution::Exponential { mean: Span::from_millis(10) };
     let config = with_workload(50, 20_000, |load| load.pace = Pace::Open { interval, burst: 1 });
     let result = play(&config);
-    let last = result.history.entries().iter().map(|entry| entry.due_at).max().expect("some");
+    let last = result.history.iter().map(|(op, _)| result.history.due_at(op)).max().expect("some");
     let rate = 20_000.0 / (last.nanos() as f64 / 1e9);
     assert!((97.0..103.0).contains(&rate), "{rate} a second instead of 100");
 }
@@ -55,15 +55,15 @@ fn bursts_arrive_together_and_wait_for_a_free_client() {
     let mut config = with_workload(2, 12, |load| load.pace = Pace::Open { interval, burst: 5 });
     config.network.client_delay = Distribution::Constant(Span::from_millis(10));
     let result = play(&config);
-    let times = |entry: &Entry| {
+    let times = |(op, entry): (OpId, &Entry)| {
         let ms = |at: Time| at.nanos() / 1_000_000;
         (
-            ms(entry.due_at),
+            ms(result.history.due_at(op)),
             ms(entry.invoked_at),
-            entry.latency().map(|latency| latency.nanos() / 1_000_000),
+            result.history.latency(op).map(|latency| latency.nanos() / 1_000_000),
         )
     };
-    let found: Vec<_> = result.history.entries().iter().map(times).collect();
+    let found: Vec<_> = result.history.iter().map(times).collect();
     // Two clients, twenty milliseconds an operation, bursts of five; the last burst is the
     // remainder.
     let burst = |at: u64| [0, 0, 20, 20, 40].map(|wait| (at, at + wait, Some(wait + 20)));

@@ -104,14 +104,8 @@ fn lives(result: &RunResult) -> Vec<Life> {
         let value = |value: Option<_>| value.map_or(String::new(), |value| names.value(value));
         let client = names.client(entry.client).to_owned();
         let words = [key, client, value(entry.value), value(entry.over)];
-        let named = Entry {
-            due_at: entry.invoked_at,
-            key: KeyId(0),
-            client: ClientId(0),
-            value: None,
-            over: None,
-            ..entry.clone()
-        };
+        let named =
+            Entry { key: KeyId(0), client: ClientId(0), value: None, over: None, ..entry.clone() };
         (named, words)
     };
     result.history.entries().iter().map(life).collect()

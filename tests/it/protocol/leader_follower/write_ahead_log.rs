@@ -125,7 +125,7 @@ fn mean_latency_ms(sets: &[&str], clients: u32) -> f64 {
          [workload]\nclients = {clients}\noperations = 1000\nmix = {{ put = 1 }}\n"
     );
     let result = run(&scenario(&text, sets), 3);
-    let latencies = result.history.entries().iter().filter_map(|entry| entry.latency());
+    let latencies = result.history.iter().filter_map(|(op, _)| result.history.latency(op));
     latencies.map(|latency| latency.nanos() as f64 / 1e6).sum::<f64>() / 1_000.0
 }
 
