@@ -49,7 +49,8 @@
 //! - **Causal identity** ([`rng::CausalId`]): the name of an event, hashed from its cause. Draws
 //!   are keyed by it, so taking a fault away changes only what that fault caused.
 //! - **Observation** ([`protocol::Observation`]): what a protocol says of itself (role, accept,
-//!   apply, discard). Checkers and explanations read these.
+//!   apply, discard; of a replicated log vote, append, commit and more). Checkers and explanations
+//!   read these; [`check::replicated_log`] holds all logs against one another as they come.
 //! - **Version** ([`id::Version`]): timestamp, node and sequence of a write, as stores compare it.
 //!   Two writes may have one version; the operation that wrote a value is known beside it.
 //! - **Promise** and **hazard** ([`property`]): what a configuration guarantees of a property, and

@@ -58,8 +58,8 @@ impl RunTotals {
         }
     }
 
-    /// How often each property got each verdict, in the order of [`ExpectedVerdict::ALL`]; those of
-    /// a replicated log only where one was kept.
+    /// How often each property got each verdict, in the order of [`ExpectedVerdict`]; those of a
+    /// replicated log only where one was kept.
     pub fn judged(&self) -> impl Iterator<Item = &(Property, [u64; ExpectedVerdict::ALL.len()])> {
         self.checks.iter().filter(|(property, counts)| {
             !property.is_of_a_log() || counts.iter().any(|count| *count > 0)
