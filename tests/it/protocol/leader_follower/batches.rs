@@ -9,7 +9,7 @@ use splitbrain::protocol::harness::{Harness, StepError, Unsynced};
 use splitbrain::protocol::leader_follower::LeaderFollower;
 use splitbrain::run::RunResult;
 
-use crate::support::result::{in_both_queues, judged};
+use crate::support::result::{assert_expectations_met, in_both_queues, judged};
 use crate::support::scenario::read;
 
 /// Registers by single writes and by full states, and one log.
@@ -55,8 +55,7 @@ operation = [
 fn it_is_done_as_a_whole_or_not_at_all() {
     for way in WAYS {
         let result = play(way, CASES);
-        let unmet: Vec<_> = result.expectations.iter().filter(|one| !one.met).collect();
-        assert!(unmet.is_empty(), "{way}: {unmet:#?}");
+        assert_expectations_met(way, &result);
         for property in [
             Property::Linearizability,
             Property::Durability,

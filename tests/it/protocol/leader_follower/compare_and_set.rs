@@ -5,7 +5,7 @@ use splitbrain::history::{Failure, Function, Status};
 use splitbrain::property::Property;
 use splitbrain::run::RunResult;
 
-use crate::support::result::{in_both_queues, judged};
+use crate::support::result::{assert_expectations_met, in_both_queues, judged};
 use crate::support::scenario::read;
 
 /// Registers, and one log.
@@ -54,16 +54,11 @@ fn play(way: &str, text: &str) -> RunResult {
     in_both_queues(&read(&format!("cluster.nodes = 3\n{way}\n{text}")), 1)
 }
 
-fn is_met(result: &RunResult) {
-    let unmet: Vec<_> = result.expectations.iter().filter(|one| !one.met).collect();
-    assert!(unmet.is_empty(), "{unmet:#?}");
-}
-
 #[test]
 fn it_is_done_where_the_leader_holds_what_is_expected() {
     for way in WAYS {
         let result = play(way, CASES);
-        is_met(&result);
+        assert_expectations_met(way, &result);
         for property in [Property::Linearizability, Property::Durability, Property::Staleness] {
             assert_eq!(judged(&result, property), ExpectedVerdict::Valid, "{way}: {property}");
         }
@@ -89,7 +84,7 @@ for = "45ms"
 partition = [["n1"], ["n2", "n3"], ["u"]]
 "#,
     );
-    is_met(&result);
+    assert_expectations_met(WAYS[0], &result);
     assert_eq!(judged(&result, Property::Linearizability), ExpectedVerdict::Valid);
 }
 
