@@ -320,7 +320,7 @@ crash = "n1""#,
     (
         "failover.catch-up = \"log\"\n[[fault]]\n\
          when = { commits = 1 }\ncrash = \"n1\"",
-        &["no node ever commits", "`restarts`, `truncates`, `installs`"],
+        &["no node ever commits", "^^^^^^^ expected", "`restarts`, `truncates`, `installs`"],
     ),
     ("[[fault]]\nwhen = { elected = 1, node = \"n4\" }\ncrash = \"n1\"", &["no node `n4`"]),
     (
