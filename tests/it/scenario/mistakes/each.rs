@@ -219,6 +219,14 @@ expect = { existed = true }"#,
         &["the answer to a `batch` has no `existed`"],
     ),
     (
+        r#"[[operation]]
+at = "1s"
+client = "a"
+put = { key = "x", value = "y" }
+expect = { error = "mismatch" }"#,
+        &["a `put` never fails with `mismatch`", "only `cas` or `batch` can find another value"],
+    ),
+    (
         "[[operation]]\nat = \"1s\"\nclient = \"a\"\ncas = { key = \"x\", from = \"y\" }",
         &["`to` is missing", "cas = { key"],
     ),
