@@ -63,8 +63,8 @@
 //! - **Mechanism** ([`explain`]): how a write was lost, in one of some twenty ways.
 //! - **Trigger** ([`config::Trigger`]): the moment of a run that starts a fault. Five such moments
 //!   are of a replicated log ([`config::LogMoment`]).
-//! - **Batch** ([`operation::Batches`]): several operations on single keys, done at one place in the
-//!   order or not at all. An [`operation::Operation`] holds only its id, and so stays small.
+//! - **Batch** ([`operation::Batches`]): several operations on single keys, done at one place in
+//!   the order or not at all. An [`operation::Operation`] holds only its id, and so stays small.
 //! - **Access** ([`history::History::accesses`]): what an operation does to one key. A batch and a
 //!   compare-and-set have several; checkers judge these as gets and writes, in their place.
 //! - **Session** ([`protocol::Session`]): a client and the sequence of its operation, the same in
