@@ -3,7 +3,9 @@
 //! A checker is a pure function of the history, the final snapshots, the leaderships and the
 //! recoveries; it never sees a simulation. It finds a property valid, broken with a witness, or
 //! unknown with a reason ([`Verdict`]). [`judge`] then compares the finding with what the
-//! configuration promised. History checkers take time linear or n log n in the operations.
+//! configuration promised. History checkers take time linear or n log n in the operations. What
+//! holds of a replicated log at every moment is found while the run is played: the simulation feeds
+//! a ledger ([`replicated_log`]), and its findings are evidence like the rest.
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
@@ -52,8 +54,8 @@ mod visibility;
 pub(crate) mod words;
 
 /// Runs every checker, in the order of [`Property`] (those of a replicated log where the protocol
-/// keeps one), and compares each finding with
-/// `promises`, given the `incidents` of the run and how long the cluster may need to settle.
+/// keeps one), and compares each finding with `promises`, given the `incidents` of the run and how
+/// long the cluster may need to settle.
 #[must_use]
 pub fn judge(
     evidence: &Evidence<'_>,

@@ -6,7 +6,7 @@
 //! - `event` (what can happen), [`queue`] (what happens next), `kernel` (what every part uses),
 //!   `start`;
 //! - `node` (a slot, with its `clock` and `disk`), `network`, `send` and `refusal` (what travels),
-//!   `ordinals` (the identity of effects);
+//!   `kinds` (how much of it, by kind), `ordinals` (the identity of effects);
 //! - `clients` (who asks what), `nemesis` (what goes wrong);
 //! - `settle` (when it is over), `states`, `finish` (what it leaves);
 //! - `observe`, `ledger`, `agreement`, `contest` (what observations mean), `notes` (what is noted
