@@ -51,6 +51,18 @@ pub(crate) fn judged(result: &RunResult, property: Property) -> ExpectedVerdict 
     check(result, property).judged
 }
 
+/// Panics when one of the properties did not hold.
+#[track_caller]
+pub(crate) fn assert_valid(
+    what: &str,
+    result: &RunResult,
+    properties: impl IntoIterator<Item = Property>,
+) {
+    for property in properties {
+        assert_eq!(judged(result, property), ExpectedVerdict::Valid, "{what}: {property}");
+    }
+}
+
 /// Whether a property held, or needs a bound that its scenario does not set.
 pub(crate) fn holds(check: &CheckReport) -> bool {
     matches!(check.judged, ExpectedVerdict::Valid | ExpectedVerdict::Unchecked)

@@ -13,7 +13,7 @@ use splitbrain::time::Time;
 
 use super::reciter::{Reciter, breaking};
 use crate::support::cli::call;
-use crate::support::result::judged;
+use crate::support::result::{assert_valid, judged};
 
 fn file(breaks: &str, more: &str) -> String {
     format!(
@@ -35,9 +35,7 @@ fn run(text: &str, seed: u64) -> RunResult {
 fn a_story_that_is_right_breaks_nothing() {
     for seed in 0..50 {
         let result = run(&file("nothing", "[network]\nloss = '5%'\n"), seed);
-        for property in LogLedger::PROPERTIES {
-            assert_eq!(judged(&result, property), ExpectedVerdict::Valid, "{property}");
-        }
+        assert_valid("nothing", &result, LogLedger::PROPERTIES);
         assert_eq!(result.log.expect("a log is kept").examined.committed, 2);
     }
 }

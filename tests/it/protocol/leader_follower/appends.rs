@@ -7,7 +7,9 @@ use splitbrain::property::Property;
 use splitbrain::run::RunResult;
 use splitbrain::scenario::Scenario;
 
-use crate::support::result::{assert_expectations_met, figure, in_both_queues, judged};
+use crate::support::result::{
+    assert_expectations_met, assert_valid, figure, in_both_queues, judged,
+};
 use crate::support::scenario::read;
 
 fn play(scenario: &str) -> (Scenario, RunResult) {
@@ -121,10 +123,9 @@ mix = {{ append = 8, get = 4, delete = 1, put = 1 }}
 [expect]
 "#
         ));
-        let verdicts = [Property::Convergence, Property::LwwMaximum, Property::Durability];
-        for property in verdicts.into_iter().chain([Property::AppendUniqueness]) {
-            assert_eq!(judged(&result, property), ExpectedVerdict::Valid, "{replication}");
-        }
+        let properties = [Property::Convergence, Property::LwwMaximum, Property::Durability];
+        assert_valid(replication, &result, properties);
+        assert_valid(replication, &result, [Property::AppendUniqueness]);
         assert!(figure(&result, Property::AppendUniqueness, "appends") > 100);
         assert!(result.finals.iter().any(|snapshot| snapshot.lists.values().any(|l| l.len() > 1)));
     }

@@ -1,11 +1,10 @@
 //! Compare-and-set: decided on the leader, replicated as the put that it becomes.
 
-use splitbrain::config::ExpectedVerdict;
 use splitbrain::history::{Failure, Function, Status};
 use splitbrain::property::Property;
 use splitbrain::run::RunResult;
 
-use crate::support::result::{assert_expectations_met, in_both_queues, judged};
+use crate::support::result::{assert_expectations_met, assert_valid, in_both_queues};
 use crate::support::scenario::read;
 
 /// Registers, and one log.
@@ -59,9 +58,8 @@ fn it_is_done_where_the_leader_holds_what_is_expected() {
     for way in WAYS {
         let result = play(way, CASES);
         assert_expectations_met(way, &result);
-        for property in [Property::Linearizability, Property::Durability, Property::Staleness] {
-            assert_eq!(judged(&result, property), ExpectedVerdict::Valid, "{way}: {property}");
-        }
+        let properties = [Property::Linearizability, Property::Durability, Property::Staleness];
+        assert_valid(way, &result, properties);
     }
 }
 
@@ -85,7 +83,7 @@ partition = [["n1"], ["n2", "n3"], ["u"]]
 "#,
     );
     assert_expectations_met(WAYS[0], &result);
-    assert_eq!(judged(&result, Property::Linearizability), ExpectedVerdict::Valid);
+    assert_valid(WAYS[0], &result, [Property::Linearizability]);
 }
 
 /// What a generated one expects is what its client last saw.
@@ -112,7 +110,6 @@ mix = { cas = 5, get = 2, put = 1, delete = 1 }
         assert!(ok > 200 && mismatches > 200, "{ok} ok, {mismatches} mismatches");
         let expecting = cas.iter().filter(|entry| entry.over.is_some()).count();
         assert!(expecting > 500 && expecting < cas.len(), "{expecting} of {}", cas.len());
-        assert_eq!(judged(&result, Property::Linearizability), ExpectedVerdict::Valid);
-        assert_eq!(judged(&result, Property::Durability), ExpectedVerdict::Valid);
+        assert_valid(way, &result, [Property::Linearizability, Property::Durability]);
     }
 }
