@@ -150,9 +150,8 @@ impl Breaks {
 
     fn note(&mut self, found: Break) {
         self.count += 1;
-        if self.first.is_none_or(|first| found.later < first.later) {
-            self.first = Some(found);
-        }
+        // They are noted in the order of the history.
+        self.first.get_or_insert(found);
     }
 }
 

@@ -274,8 +274,7 @@ fn find(history: &History, wanted: &str) -> Result<Vec<FollowedWrite>, NoSuchWri
     let mut found: Vec<(OpId, KeyId)> = Vec::new();
     let mut known: Vec<String> = Vec::new();
     for (op, entry) in history.accesses().filter(|(_, entry)| entry.is_write()) {
-        let call = words::call(names, entry);
-        let call = call.split(" (of a").next().unwrap_or_default().to_owned();
+        let call = words::bare_call(names, entry);
         let value = entry.value.map(|value| names.value(value));
         let pair = call.strip_prefix("put ").unwrap_or(&call);
         if value.as_deref() == Some(wanted) || pair == wanted || call == wanted {

@@ -74,9 +74,11 @@ impl LeaderFollower {
                 }
                 Operation::Delete { key, .. } => (key, None),
                 Operation::Cas { key, from, to } => {
+                    let own = planned.held(key);
                     let held = || self.replica.store.get(key).map(|(value, _)| value);
-                    if planned.held(key).unwrap_or_else(held) != from {
-                        return Some(Mismatch { part: place, found: self.found(key) });
+                    if own.unwrap_or_else(held) != from {
+                        let found = own.is_none().then(|| self.found(key));
+                        return Some(Mismatch { part: place, found });
                     }
                     (key, Some(to))
                 }

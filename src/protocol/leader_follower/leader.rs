@@ -75,7 +75,7 @@ impl LeaderFollower {
         if held == from {
             return self.lead_register(request, key, Some(to), None, cx);
         }
-        let mismatch = Mismatch { part: 0, found: self.found(key) };
+        let mismatch = Mismatch { part: 0, found: Some(self.found(key)) };
         cx.reply(request, Reply::of(Outcome::Mismatch(Box::new(mismatch))));
     }
 
