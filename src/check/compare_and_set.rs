@@ -150,6 +150,17 @@ fn it_reads_what_was_deleted_and_writes_on_two_leaders() {
     judged(&two, &[(SplitBrain, Violation)]);
 }
 
+/// Which attempt's it was, nobody knows.
+#[test]
+fn what_it_expects_may_be_of_any_attempt() {
+    let mut story = Story::new(1);
+    story.put("c1", "city", "Rome").at(1).ok(9).version(8).attempt(5);
+    story.put("c3", "city", "Oslo").at(1).ok(9).version(7);
+    story.cas("c2", "city", Some("Rome"), "Bonn").at(2).ok(3).version(6);
+    story.get("c2", "city", ("Oslo", 7)).at(10).ok(11);
+    judged(&story, &[(WritesFollowReads, Valid), (MonotonicReads, Valid)]);
+}
+
 /// A list that ends with the text, or a put of it that is under way: it may be either.
 #[test]
 fn what_it_expects_may_be_the_last_element_of_a_list() {

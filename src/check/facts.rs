@@ -473,15 +473,20 @@ impl<'a> Facts<'a> {
     }
 
     /// What a compare-and-set has read that found the value it expected, and was not told the
-    /// version: the one write of that value, if only one can be meant.
+    /// version: the one write of that value, if only one can be meant, and if it has one version.
+    /// Of several nobody knows which it found.
     fn expected(&self, read: &Entry, key: KeyId, value: Value) -> ReadResult {
         let history = self.evidence.history;
         let asked = |op: &OpId| history.entry(*op).invoked_seq < read.completed_seq;
         let mut writers = self.writers.candidates(key, value).filter(asked);
         let (Some(op), None) = (writers.next(), writers.next()) else { return ReadResult::Key };
         let entry = history.entry(op);
-        let write = |version| Write { version: self.greatest(op, version), ..place(op, entry) };
-        entry.version.map_or(ReadResult::Key, |version| ReadResult::Value(write(version)))
+        match entry.version {
+            Some(version) if self.attempts(op).is_empty() => {
+                ReadResult::Value(Write { version, ..place(op, entry) })
+            }
+            Some(_) | None => ReadResult::Key,
+        }
     }
 
     /// Whether a read of `key` that completed at the place `completed` misses `write`: it found
