@@ -2,14 +2,14 @@
 
 use splitbrain::config::ExpectedVerdict;
 use splitbrain::history::{Failure, Function, Status};
-use splitbrain::id::NodeId;
+use splitbrain::id::{NodeId, OpId};
 use splitbrain::operation::Operation;
 use splitbrain::property::Property;
 use splitbrain::protocol::harness::{Harness, StepError, Unsynced};
 use splitbrain::protocol::leader_follower::LeaderFollower;
 use splitbrain::run::RunResult;
 
-use crate::support::result::{in_both_queues, judged};
+use crate::support::result::{assert_expectations_met, in_both_queues, judged};
 use crate::support::scenario::read;
 
 /// Registers by single writes and by full states, and one log.
@@ -55,8 +55,7 @@ operation = [
 fn it_is_done_as_a_whole_or_not_at_all() {
     for way in WAYS {
         let result = play(way, CASES);
-        let unmet: Vec<_> = result.expectations.iter().filter(|one| !one.met).collect();
-        assert!(unmet.is_empty(), "{way}: {unmet:#?}");
+        assert_expectations_met(way, &result);
         for property in [
             Property::Linearizability,
             Property::Durability,
@@ -150,4 +149,78 @@ operation = [
     assert!(!reads.is_write() && writes.is_write());
     let answers = [reads, writes].map(|one| (one.status, one.failure));
     assert_eq!(answers, [(Status::Fail, Some(Failure::Refused)); 2]);
+}
+
+/// Nobody's answer goes to another: an element that a batch brought is acknowledged by itself.
+#[test]
+fn an_append_of_what_a_waiting_batch_appends_waits_too() {
+    for parts in [
+        r#"{ append = { key = "log", value = "a" } }, { put = { key = "city", value = "Rome" } }"#,
+        r#"{ put = { key = "city", value = "Rome" } }, { append = { key = "log", value = "a" } }"#,
+    ] {
+        for way in WAYS {
+            let way = way.replace("mode", "deduplicate = true, mode");
+            let text = format!(
+                r#"
+network.delay = "50ms"
+operation = [
+    {{ at = "1s", client = "u", batch = [{parts}],
+      expect = {{ status = "ok", confirmations = "2 of 2" }} }},
+    {{ at = "1010ms", client = "v", append = {{ key = "log", value = "a" }},
+      expect = {{ status = "ok", confirmations = "2 of 2", within = "110ms" }} }},
+]
+"#
+            );
+            assert_expectations_met(&way, &play(&way, &text));
+        }
+    }
+}
+
+/// The batch is invoked first, and comes to the leader last: what it appends is there.
+#[test]
+fn an_element_is_that_of_the_append_that_came_first() {
+    let result = play(
+        "protocol.leader-follower = { mode = \"sync\", deduplicate = true }",
+        r#"
+network = { delay = "1ms", client = [{ client = "u", delay = "100ms" }] }
+operation = [
+    { at = "1s", client = "u", batch = [
+        { get = { key = "log" } },
+        { append = { key = "log", value = "a" } },
+    ] },
+    { at = "1010ms", client = "v", append = { key = "log", value = "a" } },
+    { at = "1020ms", client = "v", get = { key = "log" }, expect = { value = "a" } },
+]
+"#,
+    );
+    assert_expectations_met("", &result);
+    for property in [Property::Linearizability, Property::WritesFollowReads] {
+        assert_eq!(judged(&result, property), ExpectedVerdict::Valid, "{property}");
+    }
+}
+
+/// What the batch itself would have written is not told for what the key holds.
+#[test]
+fn a_mismatch_tells_what_is_there_and_not_what_the_batch_would_have_put() {
+    let result = play(
+        WAYS[0],
+        r#"
+operation = [
+    { at = "1s", client = "u", put = { key = "city", value = "Rome" } },
+    { at = "2s", client = "u", batch = [
+        { put = { key = "city", value = "Oslo" } },
+        { cas = { key = "city", from = "Rome", to = "Bonn" } },
+    ], expect = { error = "mismatch" } },
+    { at = "3s", client = "u", batch = [
+        { put = { key = "river", value = "Po" } },
+        { cas = { key = "city", from = "Oslo", to = "Bonn" } },
+    ], expect = { error = "mismatch" } },
+]
+"#,
+    );
+    assert_expectations_met("", &result);
+    let found = |op| result.history.effects(OpId(op)).filter(|effect| effect.found().is_some());
+    assert_eq!([1, 2].map(|op| found(op).count()), [0, 1]);
+    let trace = result.trace.as_deref().unwrap_or_default();
+    assert!(trace.contains("mismatch: the batch itself writes the key before"), "{trace}");
 }
