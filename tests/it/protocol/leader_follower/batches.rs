@@ -199,6 +199,32 @@ operation = [
     }
 }
 
+/// Its second attempt finds the element, which no write has to follow: it is its own.
+#[test]
+fn a_batch_that_is_tried_again_may_read_what_it_appended() {
+    let result = play(
+        "protocol.leader-follower = { mode = \"async\", deduplicate = true }",
+        r#"
+network = { client-delay = "10ms" }
+[[fault]]
+at = "1005ms"
+for = "100ms"
+partition = [["n1", "n2", "n3"], ["u"]]
+[[operation]]
+at = "1s"
+client = "u"
+batch = [{ get = { key = "log" } }, { append = { key = "log", value = "a" } }]
+timeout = "200ms"
+retries = 3
+expect.status = "ok"
+"#,
+    );
+    assert_expectations_met("", &result);
+    let read = result.history.effects(OpId(0)).next().and_then(|effect| effect.found());
+    assert!(read.and_then(|found| found.elements()).is_some(), "{read:?}");
+    assert_eq!(judged(&result, Property::WritesFollowReads), ExpectedVerdict::Valid);
+}
+
 /// What the batch itself would have written is not told for what the key holds.
 #[test]
 fn a_mismatch_tells_what_is_there_and_not_what_the_batch_would_have_put() {
