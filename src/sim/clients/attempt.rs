@@ -341,9 +341,10 @@ impl Client {
             }
             (operation, Outcome::Ok(response)) => self.saw(operation, response),
             (operation, Outcome::Mismatch(mismatch)) => {
-                let compared = match operation {
-                    Operation::Batch(batch) => batches.get(batch)[usize::from(mismatch.part)],
-                    cas => cas,
+                let compared = if let Operation::Batch(batch) = operation {
+                    batches.get(batch)[usize::from(mismatch.part)]
+                } else {
+                    operation
                 };
                 if let (Some(key), Some(found)) = (compared.key(), &mismatch.found) {
                     self.knows(key, found.value());

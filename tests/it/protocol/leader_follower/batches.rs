@@ -10,7 +10,7 @@ use splitbrain::protocol::leader_follower::LeaderFollower;
 use splitbrain::run::RunResult;
 
 use crate::support::result::{assert_expectations_met, in_both_queues, judged};
-use crate::support::scenario::read;
+use crate::support::scenario::{busy_clients, read};
 
 /// Registers by single writes and by full states, and one log.
 const WAYS: [&str; 3] = [
@@ -71,18 +71,8 @@ fn it_is_done_as_a_whole_or_not_at_all() {
 #[test]
 fn a_workload_draws_batches_and_every_checker_takes_them() {
     for way in WAYS {
-        let result = play(
-            way,
-            r#"
-network.delay = { uniform = ["1ms", "9ms"] }
-network.client-delay = "1ms"
-[workload]
-clients = 4
-operations = 1500
-keys = 3
-mix = { batch = 5, cas = 3, get = 2, put = 1, append = 1 }
-"#,
-        );
+        let mix = "batch = 5, cas = 3, get = 2, put = 1, append = 1";
+        let result = play(way, &busy_clients(1_500, mix));
         let batches = result.history.iter().filter(|(_, one)| one.function == Function::Batch);
         let parts: Vec<usize> = batches.map(|(op, _)| result.history.parts(op).len()).collect();
         assert!(parts.len() > 500 && parts.iter().all(|count| (2..=4).contains(count)));
