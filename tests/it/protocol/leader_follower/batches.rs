@@ -183,7 +183,7 @@ operation = [
 ]
 "#,
     );
-    assert_expectations_met("", &result);
+    assert_expectations_met("the run", &result);
     for property in [Property::Linearizability, Property::WritesFollowReads] {
         assert_eq!(judged(&result, property), ExpectedVerdict::Valid, "{property}");
     }
@@ -209,7 +209,7 @@ retries = 3
 expect.status = "ok"
 "#,
     );
-    assert_expectations_met("", &result);
+    assert_expectations_met("the run", &result);
     let read = result.history.effects(OpId(0)).next().and_then(|effect| effect.found());
     assert!(read.and_then(|found| found.elements()).is_some(), "{read:?}");
     assert_eq!(judged(&result, Property::WritesFollowReads), ExpectedVerdict::Valid);
@@ -234,7 +234,7 @@ operation = [
 ]
 "#,
     );
-    assert_expectations_met("", &result);
+    assert_expectations_met("the run", &result);
     let found = |op| result.history.effects(OpId(op)).filter(|effect| effect.found().is_some());
     assert_eq!([1, 2].map(|op| found(op).count()), [0, 1]);
     let trace = result.trace.as_deref().unwrap_or_default();

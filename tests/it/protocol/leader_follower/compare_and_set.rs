@@ -84,7 +84,7 @@ for = "45ms"
 partition = [["n1"], ["n2", "n3"], ["u"]]
 "#,
     );
-    assert_expectations_met("", &result);
+    assert_expectations_met(WAYS[0], &result);
     assert_eq!(judged(&result, Property::Linearizability), ExpectedVerdict::Valid);
 }
 
