@@ -330,6 +330,7 @@ crash = "n1""#,
          when = { commits = 1 }\ncrash = \"n1\"",
         &["no node ever commits", "^^^^^^^ expected", "`restarts`, `truncates`, `installs`"],
     ),
+    ("[fuzz]\nmoments = \"logs\"", &["expected `true` or `false`", "help: or `log`"]),
     ("[[fault]]\nwhen = { elected = 1, node = \"n4\" }\ncrash = \"n1\"", &["no node `n4`"]),
     (
         "[[fault]]\nwhen = { elected = 1, node = \"leader\" }\ncrash = \"n1\"",
