@@ -5,7 +5,7 @@ use splitbrain::property::Property;
 use splitbrain::run::RunResult;
 
 use crate::support::result::{assert_expectations_met, assert_valid, in_both_queues};
-use crate::support::scenario::read;
+use crate::support::scenario::{busy_clients, read};
 
 /// Registers, and one log.
 const WAYS: [&str; 2] = [
@@ -90,18 +90,8 @@ partition = [["n1"], ["n2", "n3"], ["u"]]
 #[test]
 fn a_workload_compares_with_what_each_client_last_saw() {
     for way in WAYS {
-        let result = play(
-            way,
-            r#"
-network.delay = { uniform = ["1ms", "9ms"] }
-network.client-delay = "1ms"
-[workload]
-clients = 4
-operations = 2000
-keys = 3
-mix = { cas = 5, get = 2, put = 1, delete = 1 }
-"#,
-        );
+        let mix = "cas = 5, get = 2, put = 1, delete = 1";
+        let result = play(way, &busy_clients(2_000, mix));
         let cas: Vec<_> =
             result.history.entries().iter().filter(|e| e.function == Function::Cas).collect();
         let ok = cas.iter().filter(|entry| entry.status == Status::Ok).count();
