@@ -11,8 +11,7 @@
 //!   found: then the outcome is unknown, and nothing was read.
 //! - With any other outcome, nothing was read, and the put is as uncertain as its operation.
 
-use std::iter::Zip;
-use std::ops::{Range, RangeFrom};
+use std::ops::Range;
 use std::slice::Iter;
 
 use crate::id::{KeyId, OpId, Value, Version};
@@ -26,8 +25,9 @@ use super::{AccessOf, Entry, Function, History, Over, Process, Status};
 /// See [`History::accesses`].
 #[derive(Clone, Debug)]
 pub struct AccessIter<'a> {
-    /// The operations to come.
-    entries: Zip<RangeFrom<u32>, Iter<'a, Entry>>,
+    /// The operations to come, and the number of the first of them.
+    entries: Iter<'a, Entry>,
+    at: u32,
     accesses: &'a Accesses,
     /// The place among all that have accesses of the next operation that has.
     whole: usize,
@@ -40,8 +40,8 @@ pub struct AccessIter<'a> {
 impl<'a> AccessIter<'a> {
     fn of(history: &'a History) -> Self {
         let accesses = &history.accesses;
-        let entries = (0..).zip(&history.entries);
-        Self { entries, accesses, whole: 0, next: accesses.whole(0), places: 0..0 }
+        let entries = history.entries.iter();
+        Self { entries, at: 0, accesses, whole: 0, next: accesses.whole(0), places: 0..0 }
     }
 }
 
@@ -54,9 +54,10 @@ impl<'a> Iterator for AccessIter<'a> {
             if let Some(place) = self.places.next() {
                 return Some((id(place), &self.accesses.entries[place]));
             }
-            let (op, entry) = self.entries.next()?;
-            if OpId(op) != self.next {
-                return Some((OpId(op), entry));
+            let (op, entry) = (OpId(self.at), self.entries.next()?);
+            self.at += 1;
+            if op != self.next {
+                return Some((op, entry));
             }
             self.places = self.accesses.range(self.whole);
             self.whole += 1;
