@@ -50,7 +50,9 @@
 //!   are keyed by it, so taking a fault away changes only what that fault caused.
 //! - **Observation** ([`protocol::Observation`]): what a protocol says of itself (role, accept,
 //!   apply, discard; of a replicated log vote, append, commit and more). Checkers and explanations
-//!   read these; [`check::replicated_log`] holds all logs against one another as they come.
+//!   read these.
+//! - **Ledger** ([`check::replicated_log`]): what all nodes said of their replicated logs. It holds
+//!   them against one another as the simulation feeds it, and finds where an invariant broke.
 //! - **Version** ([`id::Version`]): timestamp, node and sequence of a write, as stores compare it.
 //!   Two writes may have one version; the operation that wrote a value is known beside it.
 //! - **Promise** and **hazard** ([`property`]): what a configuration guarantees of a property, and
@@ -59,7 +61,14 @@
 //! - **Verdict** and **witness** ([`check`]): valid, invalid with the events that show it, or
 //!   unknown with the reason.
 //! - **Mechanism** ([`explain`]): how a write was lost, in one of some twenty ways.
-//! - **Trigger** ([`config::Trigger`]): the moment of a run that starts a fault.
+//! - **Trigger** ([`config::Trigger`]): the moment of a run that starts a fault. Five such moments
+//!   are of a replicated log ([`config::LogMoment`]).
+//! - **Batch** ([`operation::Batches`]): several operations on single keys, done at one place in
+//!   the order or not at all. An [`operation::Operation`] holds only its id, and so stays small.
+//! - **Access** ([`history::History::accesses`]): what an operation does to one key. A batch and a
+//!   compare-and-set have several; checkers judge these as gets and writes, in their place.
+//! - **Session** ([`protocol::Session`]): a client and the sequence of its operation, the same in
+//!   all attempts. [`protocol::parts::session`] keeps what each client was answered.
 //!
 //! # Start here
 //!

@@ -1,11 +1,14 @@
 //! Batches before every checker: each is judged as its parts, all at one moment.
 
-use super::ExpectedVerdict::{self, Valid, Violation};
+use super::ExpectedVerdict::{Valid, Violation};
 use super::testing::Story;
 use super::testing::several::Part::{Append, Cas, Delete, Get, Put};
+use super::testing::several::judged;
+use crate::history::Failure;
+use crate::id::OpId;
 use crate::property::Property::{
-    self, AppendUniqueness, Durability, Linearizability, LwwMaximum, MonotonicReads,
-    MonotonicWrites, ReadYourWrites, Resurrection, SplitBrain, Staleness, WritesFollowReads,
+    AppendUniqueness, Durability, Linearizability, LwwMaximum, MonotonicReads, MonotonicWrites,
+    ReadYourWrites, Resurrection, SplitBrain, Staleness, WritesFollowReads,
 };
 
 /// The story after Rome and Tiber were put as one.
@@ -15,11 +18,24 @@ fn rome() -> Story {
     story
 }
 
-#[track_caller]
-fn judged(story: &Story, cases: &[(Property, ExpectedVerdict)]) {
-    for (property, expected) in cases {
-        assert_eq!(story.judged(*property), *expected, "{property}");
-    }
+/// Its numbers count down, and yet its parts come in their order.
+#[test]
+fn witnesses_name_the_first_read_that_is_wrong_and_the_one_before() {
+    let mut story = rome();
+    story.put("c1", "city", "Oslo").at(3).ok(4).version(8);
+    let read = |found| [Get("river", Some(("Tiber", 6))), Get("city", Some(found))];
+    story.batch("c2", &read(("Oslo", 8))).at(5).ok(6);
+    story.batch("c2", &read(("Rome", 5))).at(7).ok(8);
+    story.get("c2", "city", ("Rome", 5)).at(9).ok(10);
+    let witness = story.witness(MonotonicReads);
+    witness.assert_begins("c2: read city=Oslo from n1 at 0.006000000 s; then read the older");
+    assert_eq!(witness.operations, [2, 3].map(OpId));
+    // One that comes after many reads is no earlier than they.
+    let mut late = rome();
+    late.put("c1", "city", "Oslo").at(3).ok(4).version(8);
+    late.get("c2", "city", ("Rome", 5)).at(5).ok(6);
+    late.batch("c2", &read(("Rome", 5))).at(5).ok(6);
+    assert_eq!(late.witness(Staleness).operations, [1, 2].map(OpId));
 }
 
 #[test]
@@ -106,10 +122,10 @@ fn with_a_compare_and_set_it_is_done_or_not() {
     let seen =
         refused(("Oslo", 8)).and(|story| story.get("c1", "river", ("Rhine", 10)).at(7).ok(8));
     judged(&seen, &[(Linearizability, Violation)]);
-    // What the batch itself had put before is no news.
+    // What the batch itself would have put before is no news, and not told.
     let mut own = rome();
     let parts = [Put("city", "Oslo", 8), Cas("city", Some("Rome"), "Bonn", 9)];
-    own.batch("c2", &parts).mismatches_at(1, ("Oslo", 8)).at(3).fail(4);
+    own.batch("c2", &parts).because(Failure::Mismatch).at(3).fail(4);
     judged(&own, &[(Linearizability, Valid), (Staleness, Valid), (MonotonicReads, Valid)]);
 }
 
@@ -136,7 +152,7 @@ fn its_writes_are_lost_revived_and_counted_as_others() {
     });
     judged(&lost, &[(Durability, Violation), (LwwMaximum, Violation)]);
     lost.witness(Durability).assert_begins("put city=Oslo (of a batch) by c2 was acknowledged");
-    assert_eq!(lost.witness(Durability).operations, [1, 0].map(crate::id::OpId));
+    assert_eq!(lost.witness(Durability).operations, [1, 0].map(OpId));
     let revived = story.and(|story| story.get("c3", "river", ("Tiber", 6)).at(5).ok(6));
     judged(&revived, &[(Resurrection, Violation), (Linearizability, Violation)]);
     let low = story.and(|story| story.batch("c2", &[Put("city", "Bonn", 7)]).at(5).ok(6));

@@ -2,10 +2,11 @@
 //!
 //! The write of Rome has version 5 and that of Oslo version 8, unless a test says otherwise.
 
-use super::ExpectedVerdict::{self, Valid, Violation};
+use super::ExpectedVerdict::{Valid, Violation};
 use super::testing::Story;
+use super::testing::several::{Part, judged};
 use crate::property::Property::{
-    self, Durability, Linearizability, LwwMaximum, MonotonicReads, MonotonicWrites, ReadYourWrites,
+    Durability, Linearizability, LwwMaximum, MonotonicReads, MonotonicWrites, ReadYourWrites,
     Resurrection, SplitBrain, Staleness, WritesFollowReads,
 };
 
@@ -14,13 +15,6 @@ fn rome() -> Story {
     let mut story = Story::new(2);
     story.put("c1", "city", "Rome").at(1).ok(2).version(5);
     story
-}
-
-#[track_caller]
-fn judged(story: &Story, cases: &[(Property, ExpectedVerdict)]) {
-    for (property, expected) in cases {
-        assert_eq!(story.judged(*property), *expected, "{property}");
-    }
 }
 
 #[test]
@@ -154,6 +148,36 @@ fn it_reads_what_was_deleted_and_writes_on_two_leaders() {
     two.put("c1", "city", "Rome").at(6).ok(8).version(5).handled(7, 7);
     two.cas("c2", "city", Some("Rome"), "Oslo").at(9).ok(12).by(2).version(8).handled(10, 11);
     judged(&two, &[(SplitBrain, Violation)]);
+}
+
+/// Which attempt's it was, nobody knows.
+#[test]
+fn what_it_expects_may_be_of_any_attempt() {
+    let mut story = Story::new(1);
+    story.put("c1", "city", "Rome").at(1).ok(9).version(8).attempt(5);
+    story.put("c3", "city", "Oslo").at(1).ok(9).version(7);
+    story.cas("c2", "city", Some("Rome"), "Bonn").at(2).ok(3).version(6);
+    story.get("c2", "city", ("Oslo", 7)).at(10).ok(11);
+    judged(&story, &[(WritesFollowReads, Valid), (MonotonicReads, Valid)]);
+}
+
+/// A list that ends with the text, or a put of it that is under way: it may be either.
+#[test]
+fn what_it_expects_may_be_the_last_element_of_a_list() {
+    for put_in_a_batch in [false, true] {
+        let mut story = Story::new(1);
+        story.append("c1", "log", "a").at(1).ok(2).version(5);
+        story.cas("c1", "log", Some("a"), "b").at(3).ok(5).version(6);
+        if put_in_a_batch {
+            story.batch("c2", &[Part::Put("log", "a", 7)]).at(4).ok(6);
+        } else {
+            story.put("c2", "log", "a").at(4).ok(6).version(7);
+        }
+        story.get("c3", "log", ("a", 7)).at(8).ok(9);
+        judged(&story, &[(Linearizability, Valid), (Staleness, Valid)]);
+        story.cas("c1", "log", Some("b"), "c").at(10).ok(11).version(8);
+        judged(&story, &[(Linearizability, Violation), (Staleness, Violation)]);
+    }
 }
 
 /// A text that two writes wrote may be either.

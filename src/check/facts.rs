@@ -363,8 +363,10 @@ impl<'a> Facts<'a> {
             let element =
                 |(op, entry): (OpId, &Entry)| Some((entry.key, entry.value?, entry.version?, op));
             let mut elements: Vec<_> = appends.filter_map(element).collect();
-            // Of one version the first invoked comes first.
-            elements.sort_by_key(|(key, value, version, _)| (*key, *value, *version));
+            // Of one version that comes first which found no other there, or was invoked first.
+            elements.sort_by_key(|(key, value, version, op)| {
+                (*key, *value, *version, self.found_its_element(*op))
+            });
             let of_one = elements.chunk_by(|a, b| (a.0, a.1, a.2) == (b.0, b.1, b.2));
             let mut repeated: Vec<OpId> =
                 of_one.flat_map(|of| of[1..].iter().map(|e| e.3)).collect();
@@ -372,6 +374,15 @@ impl<'a> Facts<'a> {
             repeated
         });
         repeated.binary_search(&op).is_ok()
+    }
+
+    /// Whether an append was accepted over the element of another.
+    fn found_its_element(&self, append: OpId) -> bool {
+        let history = self.evidence.history;
+        let entry = history.entry(append);
+        let over = entry.over.filter(|over| Some(*over) == entry.value);
+        let writer = over.and_then(Value::writer).filter(|writer| *writer != append);
+        writer.is_some_and(|writer| history.entry(writer).function == Function::Append)
     }
 
     /// Calls `note` for each acknowledged write of `op`, by key: a clear has several, a repeated
@@ -473,15 +484,20 @@ impl<'a> Facts<'a> {
     }
 
     /// What a compare-and-set has read that found the value it expected, and was not told the
-    /// version: the one write of that value, if only one can be meant.
+    /// version: the one write of that value, if only one can be meant, and if it has one version.
+    /// Of several nobody knows which it found.
     fn expected(&self, read: &Entry, key: KeyId, value: Value) -> ReadResult {
         let history = self.evidence.history;
         let asked = |op: &OpId| history.entry(*op).invoked_seq < read.completed_seq;
         let mut writers = self.writers.candidates(key, value).filter(asked);
         let (Some(op), None) = (writers.next(), writers.next()) else { return ReadResult::Key };
         let entry = history.entry(op);
-        let write = |version| Write { version: self.greatest(op, version), ..place(op, entry) };
-        entry.version.map_or(ReadResult::Key, |version| ReadResult::Value(write(version)))
+        match entry.version {
+            Some(version) if self.attempts(op).is_empty() => {
+                ReadResult::Value(Write { version, ..place(op, entry) })
+            }
+            Some(_) | None => ReadResult::Key,
+        }
     }
 
     /// Whether a read of `key` that completed at the place `completed` misses `write`: it found

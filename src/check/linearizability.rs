@@ -152,8 +152,13 @@ impl Symbols<'_> {
                     None => writers.expected(entry, key, value),
                 };
                 let history = self.facts.evidence.history;
-                let is_element =
-                    writer.is_some_and(|op| history.entry(op).function == Function::Append);
+                let is_append = |op| history.entry(op).function == Function::Append;
+                // A compare-and-set knows no version: where an append wrote this text too, the list
+                // may have ended with it.
+                let is_element = match version {
+                    Some(_) => writer.is_some_and(is_append),
+                    None => writers.candidates(key, value).any(is_append),
+                };
                 let symbol = self.found(writer, value);
                 if is_element {
                     Expects::EndsWith(symbol)

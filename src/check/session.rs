@@ -150,9 +150,8 @@ impl Breaks {
 
     fn note(&mut self, found: Break) {
         self.count += 1;
-        if self.first.is_none_or(|first| found.later < first.later) {
-            self.first = Some(found);
-        }
+        // They are noted in the order of the history.
+        self.first.get_or_insert(found);
     }
 }
 
@@ -342,11 +341,14 @@ impl SessionKey {
 
     /// The session has read `write`, and with a list its elements.
     fn take(&mut self, facts: &Facts<'_>, read: SessionRead<'_>, write: Write) {
+        let history = facts.evidence.history;
         let version = read.version.unwrap_or(write.version);
-        if self.read_greatest.is_none_or(|greatest| greatest.version < version) {
+        // Tried again, a batch may find what its own first attempt appended.
+        let is_own = write.op.is_some_and(|op| history.whole(op) == history.whole(read.op));
+        if !is_own && self.read_greatest.is_none_or(|greatest| greatest.version < version) {
             self.read_greatest = Some(Mark { version, op: read.op });
         }
-        let append = write.op.map(|op| facts.evidence.history.entry(op));
+        let append = write.op.map(|op| history.entry(op));
         let append = append.filter(|by| by.function == Function::Append);
         let elements: Vec<(Value, Write)> = match (read.list, append.and_then(|by| by.value)) {
             (Some(list), _) => list

@@ -14,7 +14,8 @@
 //!
 //! The figures count reads as operations (`reads`, `stale_reads`) and give the worst of both
 //! measures (`max_staleness_ns`, `max_versions_behind`). A read of everything, or a list of keys,
-//! is one operation that reads every key; it is as stale as its stalest key.
+//! is one operation that reads every key; it is as stale as its stalest key. What a compare-and-set
+//! read and each get of a batch count as one read each.
 //! `reads_of_failed_writes` counts the gets that returned the value of a failed write. Such a write
 //! never happened, so it makes nothing stale, but a client saw it.
 //!
@@ -30,7 +31,7 @@
 
 use std::cell::OnceCell;
 
-use crate::history::{Entry, Function, KeyContent, OtherKeys};
+use crate::history::{Entry, Function, History, KeyContent, OtherKeys};
 use crate::id::{KeyId, OpId, Value};
 use crate::time::Span;
 
@@ -77,6 +78,7 @@ struct StaleReads {
 pub(super) fn check(facts: &Facts<'_>) -> Finding {
     let mut tally = StaleReads::default();
     if facts.reads > 0 {
+        let history = facts.evidence.history;
         let (reads, of_all) = reads(facts);
         let writes = acknowledged(facts, &reads, !of_all.is_empty());
         let mut reads = reads.as_slice();
@@ -86,7 +88,8 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
             let from = reads[..until].partition_point(|read| read.key < key);
             let of_key =
                 KeyWrites::of(facts, key, writes.iter().map(|(_, write)| *write).collect());
-            tally.add(facts, &of_key.stale(&with_absent(key, &reads[from..until], &of_all)));
+            let reads_of_key = with_absent(history, key, &reads[from..until], &of_all);
+            tally.add(facts, &of_key.stale(&reads_of_key));
             reads = &reads[until..];
         }
         for operations in [&mut tally.stale, &mut tally.too_stale] {
@@ -129,20 +132,26 @@ fn reads<'a>(facts: &Facts<'a>) -> (Vec<KeyRead<'a>>, Vec<OpId>) {
             of_all.push(op);
         }
     }
-    reads.sort_unstable_by_key(|read| (read.key, read.op));
+    reads.sort_by_key(|read| read.key);
     (reads, of_all)
 }
 
 /// The reads of one key in order, with those of the whole store that lack it.
-fn with_absent<'a>(key: KeyId, reads: &[KeyRead<'a>], of_all: &[OpId]) -> Vec<KeyRead<'a>> {
+fn with_absent<'a>(
+    history: &History,
+    key: KeyId,
+    reads: &[KeyRead<'a>],
+    of_all: &[OpId],
+) -> Vec<KeyRead<'a>> {
     if of_all.is_empty() {
         return reads.to_vec();
     }
-    let lacks = |op: &&OpId| reads.binary_search_by_key(*op, |read| read.op).is_err();
+    let when = |read: &KeyRead<'_>| history.when(read.op);
+    let lacks = |op: &&OpId| reads.binary_search_by_key(&history.when(**op), when).is_err();
     let absent = of_all.iter().filter(lacks);
     let mut all = reads.to_vec();
     all.extend(absent.map(|op| KeyRead { key, op: *op, seen: ReadResult::Nothing, list: None }));
-    all.sort_unstable_by_key(|read| read.op);
+    all.sort_unstable_by_key(when);
     all
 }
 
@@ -339,7 +348,7 @@ impl StaleReads {
             self.versions_behind = self.versions_behind.max(one.behind);
             // Of several, the first in the history.
             let is_worse = |(longest, worst): (Span, Stale)| {
-                longest < length || longest == length && one.read < worst.read
+                longest < length || longest == length && history.is_before(one.read, worst.read)
             };
             if self.worst.is_none_or(is_worse) {
                 self.worst = Some((length, *one));

@@ -9,16 +9,22 @@ use crate::protocol::Stored;
 /// The most nodes that a sentence names; it counts the rest.
 const NAMED: usize = 5;
 
-/// An operation with its arguments: `put city=Raleigh`, `delete city`, `clear`.
+/// An operation with its arguments, and of an access what it belongs to: `put city=Raleigh`,
+/// `delete city`, `clear`, `put city=Raleigh (of a batch)`.
 pub(crate) fn call(names: &Names, entry: &Entry) -> String {
-    let function = entry.function.name();
     let of = match entry.access_of {
         Some(AccessOf::Cas) => " (of a cas)",
         Some(AccessOf::Batch) => " (of a batch)",
         Some(AccessOf::CasInBatch) => " (of a cas in a batch)",
         None => "",
     };
-    let call = match (entry.function, entry.value) {
+    bare_call(names, entry) + of
+}
+
+/// An operation or access with its arguments alone.
+pub(crate) fn bare_call(names: &Names, entry: &Entry) -> String {
+    let function = entry.function.name();
+    match (entry.function, entry.value) {
         (Function::Put, Some(value)) => {
             format!("{function} {}={}", names.key(entry.key), names.value(value))
         }
@@ -34,8 +40,7 @@ pub(crate) fn call(names: &Names, entry: &Entry) -> String {
             names.cas(entry.key, entry.over, to)
         }
         (Function::Batch, _) => function.to_owned(),
-    };
-    call + of
+    }
 }
 
 /// An operation with its arguments, and a batch with its parts.

@@ -53,6 +53,10 @@ pub enum ExpectedRole {
     Follower,
     /// It knows no leader: it stands for election, or waits for one.
     Candidate,
+    /// It asks whether it would be elected, before it stands.
+    PreCandidate,
+    /// It has the log and takes no part in elections.
+    Learner,
     /// Its process is dead.
     Down,
 }

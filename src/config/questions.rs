@@ -97,20 +97,22 @@ impl Config {
             || self.script.iter().any(|one| retries(one.operation.is_write(), &one.retry))
     }
 
-    /// Whether a scripted write asks for fewer acknowledgements of followers than `wanted`.
+    /// The fewest acknowledgements of followers that a scripted write asks for; `None` if none has
+    /// a number of its own.
     #[must_use]
-    pub fn asks_for_fewer_than(&self, wanted: u16) -> bool {
-        self.script.iter().any(|scripted| match scripted.operation {
+    pub fn weakest_write_quorum(&self) -> Option<u16> {
+        let asked = self.script.iter().filter_map(|scripted| match scripted.operation {
             Operation::Put { quorum, .. }
             | Operation::Delete { quorum, .. }
-            | Operation::Append { quorum, .. } => quorum.is_some_and(|quorum| quorum < wanted),
+            | Operation::Append { quorum, .. } => quorum,
             Operation::Get { .. }
             | Operation::List
             | Operation::ReadAll
             | Operation::Clear
             | Operation::Cas { .. }
-            | Operation::Batch(_) => false,
-        })
+            | Operation::Batch(_) => None,
+        });
+        asked.min()
     }
 
     /// Whether everything that the run writes is appended.

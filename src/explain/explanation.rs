@@ -274,11 +274,16 @@ fn find(history: &History, wanted: &str) -> Result<Vec<FollowedWrite>, NoSuchWri
     let mut found: Vec<(OpId, KeyId)> = Vec::new();
     let mut known: Vec<String> = Vec::new();
     for (op, entry) in history.accesses().filter(|(_, entry)| entry.is_write()) {
-        let call = words::call(names, entry);
-        let call = call.split(" (of a").next().unwrap_or_default().to_owned();
+        let call = words::bare_call(names, entry);
         let value = entry.value.map(|value| names.value(value));
         let pair = call.strip_prefix("put ").unwrap_or(&call);
-        if value.as_deref() == Some(wanted) || pair == wanted || call == wanted {
+        // As witnesses name an access, or its operation.
+        let of_access = || {
+            let whole = || words::call_of(history, history.whole(op));
+            words::call(names, entry) == wanted || whole() == wanted
+        };
+        let is_named = value.as_deref() == Some(wanted) || pair == wanted || call == wanted;
+        if is_named || entry.access_of.is_some() && of_access() {
             let first = history.effects(op).next().map_or(entry.key, |effect| effect.key);
             found.push((op, first));
         }

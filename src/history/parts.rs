@@ -259,34 +259,24 @@ impl History {
     }
 
     /// Records what a compare-and-set found that failed because of it: that is `op`, or the part of
-    /// the batch `op` at place `part`. The operation has completed. What the batch itself had put
-    /// before is no news: nothing was read.
+    /// the batch `op` at place `part`. The operation has completed.
     ///
     /// # Panics
     ///
-    /// When it did not fail.
+    /// When it did not fail, or when an earlier part of the batch writes the key: then what was
+    /// found is the batch's own.
     pub fn mismatched(&mut self, op: OpId, part: usize, answer: ReadAnswer) {
         assert_eq!(self.entry(op).status, Status::Fail, "it was not done");
-        let Some(read) = self.read_of(op, part) else { return };
-        let access = &mut self.accesses.entries[read];
+        let accesses = |part: &Operation| 1 + usize::from(matches!(part, Operation::Cas { .. }));
+        let before: usize = self.parts(op).iter().take(part).map(accesses).sum();
+        let places = self.accesses.of(op);
+        let read = places.start + before;
+        let (earlier, rest) = self.accesses.entries[places].split_at_mut(before);
+        let access = &mut rest[0];
+        let writes_key = |other: &Entry| other.writes && other.key == access.key;
+        assert!(!earlier.iter().any(writes_key), "the batch itself wrote what was found");
         (access.status, access.failure) = (Status::Ok, None);
         self.found(id(read), answer);
-    }
-
-    /// The place of the read of the compare-and-set that `op` is, or that its part is; `None` where
-    /// an earlier part has written the key.
-    fn read_of(&self, op: OpId, part: usize) -> Option<usize> {
-        let places = self.accesses.of(op);
-        let before = self.parts(op).iter().take(part);
-        let skipped: usize =
-            before.map(|part| 1 + usize::from(matches!(part, Operation::Cas { .. }))).sum();
-        let read = places.start + skipped;
-        let key = self.accesses.entries[read].key;
-        let is_news = |place: usize| {
-            let access = &self.accesses.entries[place];
-            access.key != key || !access.writes
-        };
-        (places.start..read).all(is_news).then_some(read)
     }
 
     /// Records what the get `op` found, or that access.

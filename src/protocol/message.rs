@@ -69,6 +69,18 @@ pub trait Message: Clone + Hash + fmt::Debug + Send + 'static {
     }
 }
 
+/// The messages of a protocol whose nodes send each other none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NoMessage {}
+
+impl Message for NoMessage {
+    const KINDS: &'static [&'static str] = &[];
+
+    fn kind(&self) -> u8 {
+        match *self {}
+    }
+}
+
 /// What a message has to do with a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Relation {

@@ -28,22 +28,15 @@
 //! use splitbrain::id::{KeyId, NodeId, Value, Version};
 //! use splitbrain::property::Promises;
 //! use splitbrain::protocol::{
-//!     Context, DiskImage, Input, Message, NoTimer, NodeSnapshot, Outcome, Protocol, Reply,
+//!     Context, DiskImage, Input, NoMessage, NoTimer, NodeSnapshot, Outcome, Protocol, Reply,
 //!     Response, Role,
 //! };
-//!
-//! #[derive(Clone, Debug, Hash)]
-//! enum Never {}
-//! impl Message for Never {
-//!     const KINDS: &'static [&'static str] = &[];
-//!     fn kind(&self) -> u8 { match *self {} }
-//! }
 //!
 //! struct Alone { me: NodeId, data: BTreeMap<KeyId, (Value, Version)> }
 //!
 //! impl Protocol for Alone {
 //!     type Config = ();
-//!     type Message = Never;
+//!     type Message = NoMessage;
 //!     type Record = ();
 //!     type Timer = NoTimer;
 //!
@@ -92,7 +85,7 @@ pub use context::{Context, Origin};
 pub use disk::{DiskError, DiskImage, DiskOrigin, File, Ticket};
 pub(crate) use effect::{DiskOperation, Effect, Effects};
 pub use input::{Input, NoTimer, RequestId, Session};
-pub use message::{Carried, Message, Relation};
+pub use message::{Carried, Message, NoMessage, Relation};
 pub use observation::{DiscardReason, EntryHash, Observation, StateHash};
 pub use reply::{FoundList, Mismatch, Outcome, Reply, Response};
 pub use snapshot::{LogStatus, NodeSnapshot, Role, Stored};

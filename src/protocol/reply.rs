@@ -38,7 +38,10 @@ impl Reply {
             Outcome::Ok(response) => response.describe(names),
             Outcome::Refused(failure) => format!("refused: {}", failure.name()),
             Outcome::Unknown(failure) => format!("outcome unknown: {}", failure.name()),
-            Outcome::Mismatch(mismatch) => format!("mismatch: {}", mismatch.found.describe(names)),
+            Outcome::Mismatch(mismatch) => match &mismatch.found {
+                Some(found) => format!("mismatch: {}", found.describe(names)),
+                None => "mismatch: the batch itself writes the key before".into(),
+            },
         };
         if let Some((confirmed, followers)) = self.acknowledgements {
             text += &format!(", confirmed by {confirmed} of {followers}");
@@ -72,8 +75,9 @@ pub enum Outcome {
 pub struct Mismatch {
     /// The place of the compare-and-set among the parts of its batch; 0 without one.
     pub part: u8,
-    /// What a get of the key would be answered.
-    pub found: Response,
+    /// What a get of the key would be answered. `None` where an earlier part of the batch writes
+    /// the key: then the compare-and-set met what that part would have left, which is no news.
+    pub found: Option<Response>,
 }
 
 /// The content of a reply to a request that was done.

@@ -6,10 +6,9 @@
 //! - `:process` is the number of the client, from 0. A process whose operation ended as `:info` is
 //!   crashed for ever, and its client goes on as a new one: as in Jepsen, the number grows by that
 //!   of all clients.
-//! - `:f` is `:read`, `:write`, `:append`, `:delete`, `:list`, `:read-all`, `:clear`, `:cas`
-//!   or `:txn`. A
-//!   get and a put have the names that the registers of Knossos know, which is enough for a run of
-//!   these two.
+//! - `:f` is `:read`, `:write`, `:append`, `:delete`, `:list`, `:read-all`, `:clear`, `:cas` or
+//!   `:txn`. A get and a put have the names that the registers of Knossos know, which is enough for
+//!   a run of these two.
 //! - `:value` of an operation on one key is `[key value]`, as `jepsen.independent` writes it:
 //!   EDN has no tuples, so whoever reads the file makes one of each such vector, as for Jepsen's
 //!   own files. `:key` names the key once more, for tools that group by it. Whoever finds the key

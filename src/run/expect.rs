@@ -232,3 +232,19 @@ fn sorted(texts: impl Iterator<Item = String>) -> String {
     texts.sort_unstable();
     format!("[{}]", texts.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Role;
+
+    #[test]
+    fn every_role_can_be_expected() {
+        let roles =
+            [Role::Leader, Role::Follower, Role::Candidate, Role::PreCandidate, Role::Learner];
+        for role in roles {
+            let mut expected = ExpectedRole::all().map(Named::name);
+            assert!(expected.any(|name| name == role.name()), "{role:?}");
+        }
+    }
+}

@@ -10,7 +10,9 @@ use super::keys::{
     named, node, only_true,
 };
 use crate::config::{Answer, Expected};
+use crate::history::Failure;
 use crate::id::{KeyId, NodeId, Value};
+use crate::named::Named;
 
 /// The parts of an answer that only some operations have, with these operations.
 const PARTS_OF_ANSWERS: [(&str, &[&str]); 8] = [
@@ -23,6 +25,9 @@ const PARTS_OF_ANSWERS: [(&str, &[&str]); 8] = [
     ("keys", &["list"]),
     ("all", &["read-all"]),
 ];
+
+/// The operations that compare, and fail when they find something else.
+const COMPARING: [&str; 2] = ["cas", "batch"];
 
 /// Refuses expectations that no answer to an operation of this kind can meet.
 pub(super) fn fits(operation: &TableDecoder<'_>, kind: &str) -> Option<()> {
@@ -44,6 +49,14 @@ pub(super) fn fits(operation: &TableDecoder<'_>, kind: &str) -> Option<()> {
             operation.sink().push(problem.help(help));
             fits = None;
         }
+    }
+    if let Some(error) = expect.peek("error")
+        && error.is_text(Failure::Mismatch.name())
+        && !COMPARING.contains(&kind)
+    {
+        let title = format!("a `{kind}` never fails with `mismatch`");
+        let label = format!("only {} can find another value", list_of(&COMPARING));
+        fits = error.wrong(title, label);
     }
     fits
 }

@@ -346,6 +346,12 @@ impl<'a> Element<'a> {
         self.wrong(title, label)
     }
 
+    /// The value of `key`, in a table that has it; the key still counts as not read.
+    pub(super) fn peek(&self, key: &str) -> Option<Self> {
+        let entry = self.node.entry(key)?;
+        Some(Self { node: &entry.node, scope: self.scope, path: String::new() })
+    }
+
     /// Where `key` was written, in a table that has it.
     pub(super) fn key_at(&self, key: &str) -> Option<Loc> {
         self.node.entry(key).map(|entry| entry.key_at)

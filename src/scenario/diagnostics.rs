@@ -139,6 +139,19 @@ impl Sink {
         self.problems.borrow_mut().push(problem);
     }
 
+    /// How many mistakes were noted.
+    pub(super) fn count(&self) -> usize {
+        self.problems.borrow().len()
+    }
+
+    /// Adds what else could be done to the last mistake, if it came after the first `known`.
+    pub(super) fn help_last(&self, known: usize, help: impl Into<String>) {
+        let mut problems = self.problems.borrow_mut();
+        if let Some(last) = problems.get_mut(known..).and_then(<[Problem]>::last_mut) {
+            last.help.push(help.into());
+        }
+    }
+
     /// Whether no mistake was noted.
     pub(super) fn is_clean(&self) -> bool {
         self.problems.borrow().is_empty()

@@ -7,7 +7,7 @@ use crate::protocol::{File, NodeSnapshot, Observation, Outcome, Protocol, Reply,
 
 use super::Simulation;
 use super::agreement::{self, Agreement, Differences};
-use super::disk::ledger::{LogAccount, LogRead};
+use super::disk::written::{LogAccount, LogRead};
 use super::event::Queue;
 
 impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
@@ -56,7 +56,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     #[cold]
     fn note_recovery(&mut self, node: NodeId, file: File, covers: u64, read: LogRead) {
         let slot = &mut self.slots[node.index()];
-        let LogAccount { written, synced, same } = slot.disk.ledger(file).resume(read);
+        let LogAccount { written, synced, same } = slot.disk.written_log(file).resume(read);
         if written == 0 && read.last == 0 {
             return;
         }

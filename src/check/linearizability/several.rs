@@ -144,7 +144,12 @@ fn any_story() -> impl Strategy<Value = Story> {
                     let line = story.batch(&name, &parts);
                     let compares = parts.iter().position(|part| matches!(part, Part::Cas(..)));
                     if let (Some(part), 0) = (compares, outcome) {
-                        line.mismatches_at(part, (text(20), 1)).at(at).fail(until);
+                        let key = parts[part].written();
+                        if parts[..part].iter().any(|part| part.written() == key) {
+                            line.because(Failure::Mismatch).at(at).fail(until);
+                        } else {
+                            line.mismatches_at(part, (text(20), 1)).at(at).fail(until);
+                        }
                         continue;
                     }
                     line

@@ -68,7 +68,7 @@ fn reader(facts: &Facts<'_>, first: Break, write: Option<OpId>) -> OpId {
     let history = facts.evidence.history;
     let client = history.entry(first.later).client;
     let found = |(op, entry): &(OpId, &Entry)| {
-        if !entry.is_ok() || entry.client != client || *op >= first.later {
+        if !entry.is_ok() || entry.client != client || !history.is_before(*op, first.later) {
             return false;
         }
         let Some(effect) = history.effect_on(*op, first.key) else { return false };

@@ -1,11 +1,21 @@
 //! Stories of compare-and-sets and batches, which access keys several times.
 
+use crate::check::ExpectedVerdict;
 use crate::history::{Failure, History, Process, ReadAnswer, Status};
 use crate::id::{OpId, Value};
 use crate::operation::Operation;
+use crate::property::Property;
 use crate::time::Time;
 
 use super::{Line, Story, ms};
+
+/// Fails unless the story is judged so.
+#[track_caller]
+pub(in crate::check) fn judged(story: &Story, cases: &[(Property, ExpectedVerdict)]) {
+    for (property, expected) in cases {
+        assert_eq!(story.judged(*property), *expected, "{property}");
+    }
+}
 
 /// A part of a batch: with the version that it is given, or with what it finds.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +25,19 @@ pub(in crate::check) enum Part<'a> {
     Delete(&'a str, i64),
     Cas(&'a str, Option<&'a str>, &'a str, i64),
     Get(&'a str, Option<(&'a str, i64)>),
+}
+
+impl<'a> Part<'a> {
+    /// The key that it writes.
+    pub(in crate::check) const fn written(self) -> Option<&'a str> {
+        match self {
+            Self::Put(key, ..)
+            | Self::Append(key, ..)
+            | Self::Delete(key, _)
+            | Self::Cas(key, ..) => Some(key),
+            Self::Get(..) => None,
+        }
+    }
 }
 
 impl Line {

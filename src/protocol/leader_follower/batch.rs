@@ -74,9 +74,11 @@ impl LeaderFollower {
                 }
                 Operation::Delete { key, .. } => (key, None),
                 Operation::Cas { key, from, to } => {
+                    let own = planned.held(key);
                     let held = || self.replica.store.get(key).map(|(value, _)| value);
-                    if planned.held(key).unwrap_or_else(held) != from {
-                        return Some(Mismatch { part: place, found: self.found(key) });
+                    if own.unwrap_or_else(held) != from {
+                        let found = own.is_none().then(|| self.found(key));
+                        return Some(Mismatch { part: place, found });
                     }
                     (key, Some(to))
                 }
@@ -111,8 +113,10 @@ impl LeaderFollower {
             }
         };
         let held = self.replica.store.get(key).map(|(value, _)| value);
-        let version = known.unwrap_or_else(|| self.replica.stamp(cx));
-        cx.observe(Observation::Accept { request, key, version, over: held.into() });
+        // An element that is there takes its own place.
+        let over = known.map_or(held, |(element, _)| Some(element));
+        let version = known.map_or_else(|| self.replica.stamp(cx), |(_, version)| version);
+        cx.observe(Observation::Accept { request, key, version, over: over.into() });
         let element = matches!(part, Operation::Append { .. });
         let entry = StoredEntry { key, element, stored: Stored { value, version } };
         self.apply_in_batch(entry, cx);
@@ -134,12 +138,14 @@ impl LeaderFollower {
         }
     }
 
-    /// With `deduplicate`: the version of an element that the list has already.
-    pub(super) fn known_element(&self, key: KeyId, value: Value) -> Option<Version> {
+    /// With `deduplicate`: an element that the list has already, and its version.
+    pub(super) fn known_element(&self, key: KeyId, value: Value) -> Option<(Value, Version)> {
         if !self.replica.config.deduplicate {
             return None;
         }
         let mut elements = self.replica.store.elements(key).iter();
-        elements.find(|(_, element)| *element == value).map(|(version, _)| *version)
+        elements
+            .find(|(_, element)| *element == value)
+            .map(|(version, element)| (*element, *version))
     }
 }

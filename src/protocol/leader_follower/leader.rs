@@ -75,7 +75,7 @@ impl LeaderFollower {
         if held == from {
             return self.lead_register(request, key, Some(to), None, cx);
         }
-        let mismatch = Mismatch { part: 0, found: self.found(key) };
+        let mismatch = Mismatch { part: 0, found: Some(self.found(key)) };
         cx.reply(request, Reply::of(Outcome::Mismatch(Box::new(mismatch))));
     }
 
@@ -101,14 +101,16 @@ impl LeaderFollower {
         cx: &mut Cx<'_>,
     ) {
         let known = self.known_element(key, value);
-        if let Some(version) = known {
+        if let Some((_, version)) = known {
             // While the first attempt waits, its answer goes to this one: the client has given the
             // first up.
-            if let Some(pending) = self.leading.find(version).filter(|pending| !pending.answered) {
+            let waits = |pending: &&mut Pending| !pending.answered && !pending.is_of_batch();
+            if let Some(pending) = self.leading.find(version).filter(waits) {
                 pending.request = request;
                 return;
             }
-            if !self.replication.appends_again() {
+            // If a batch waits, it may have brought the element: this one then waits by itself.
+            if !self.replication.appends_again() && !self.leading.awaits_batch() {
                 return self.once_durable(Deferred::Repeated(request, version), cx);
             }
         }
@@ -122,11 +124,16 @@ impl LeaderFollower {
         }
         // A retried append is appended to the log again: followers may not have the first copy. The
         // store ignores the duplicate element.
-        let element = known.unwrap_or(stamp);
+        let element = known.map_or(stamp, |(_, version)| version);
         let entry = StoredEntry::element(key, Stored { value: Some(value), version: element });
         self.write(entry, cx);
+        let payload = match known {
+            None => Payload::One(entry),
+            // What is acknowledged is the stamp, and not the element's version.
+            Some(_) => Payload::Many([entry].into()),
+        };
         let response = Response::Written { version: element, existed: None };
-        self.commit(self.accepted(request, stamp, Payload::One(entry), response, quorum), cx);
+        self.commit(self.accepted(request, stamp, payload, response, quorum), cx);
     }
 
     /// Answers an append that was accepted before and answered, to a client that did not learn of

@@ -92,7 +92,18 @@ pub(crate) struct Pending {
     pub(crate) answered: bool,
 }
 
+impl Pending {
+    pub(crate) const fn is_of_batch(&self) -> bool {
+        matches!(self.response, Response::Batch(_))
+    }
+}
+
 impl Leading {
+    /// Whether a client waits for the answer to a batch.
+    pub(crate) fn awaits_batch(&self) -> bool {
+        self.unanswered.iter().any(|pending| pending.is_of_batch() && !pending.answered)
+    }
+
     /// The number of the oldest write that a client waits for.
     #[inline]
     pub(crate) fn oldest_awaited(&self) -> Option<u32> {

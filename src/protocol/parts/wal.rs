@@ -212,11 +212,10 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::id::NodeId;
-    use crate::names::Names;
     use crate::property::Promises;
     use crate::protocol::effect::{DiskOperation, Effect, Effects};
     use crate::protocol::parts::frame::encode;
-    use crate::protocol::{DiskOrigin, Input, Message, NoTimer, NodeSnapshot, Role};
+    use crate::protocol::{DiskOrigin, Input, NoMessage, NoTimer, NodeSnapshot, Role};
     use crate::rng::{CausalId, Draws, Root};
     use crate::time::{Time, Wall};
 
@@ -224,24 +223,9 @@ mod tests {
     #[derive(Debug)]
     struct Writer;
 
-    #[derive(Clone, Debug, Hash)]
-    struct Nothing;
-
-    impl Message for Nothing {
-        const KINDS: &'static [&'static str] = &["nothing"];
-
-        fn kind(&self) -> u8 {
-            0
-        }
-
-        fn describe(&self, _: &Names) -> String {
-            String::new()
-        }
-    }
-
     impl Protocol for Writer {
         type Config = ();
-        type Message = Nothing;
+        type Message = NoMessage;
         type Record = u64;
         type Timer = NoTimer;
 

@@ -94,7 +94,8 @@ pub fn curve_color(index: usize, count: usize) -> Color {
     SEQUENCE[stop].toward(SEQUENCE[stop + 1], place - stop as f64)
 }
 
-/// A shape that distinguishes a curve without its colour, in the order of the palette.
+/// A shape that distinguishes a curve without its colour, the first eight in the order of the
+/// palette.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 pub enum Marker {
     /// A disc.
@@ -113,6 +114,8 @@ pub enum Marker {
     Plus,
     /// A triangle that points right.
     Wedge,
+    /// A cross on its corners.
+    Cross,
 }
 
 impl Marker {
@@ -151,6 +154,20 @@ impl Marker {
             (-1.15, -0.38),
             (-0.38, -0.38),
         ];
+        const CROSS: [(f64, f64); 12] = [
+            (0.0, -0.54),
+            (0.54, -1.08),
+            (1.08, -0.54),
+            (0.54, 0.0),
+            (1.08, 0.54),
+            (0.54, 1.08),
+            (0.0, 0.54),
+            (-0.54, 1.08),
+            (-1.08, 0.54),
+            (-0.54, 0.0),
+            (-1.08, -0.54),
+            (-0.54, -1.08),
+        ];
         match self {
             Self::Circle => None,
             Self::Square => Some(&[(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)]),
@@ -159,6 +176,7 @@ impl Marker {
             Self::Inverted => Some(&[(0.0, 1.2), (1.1, -0.8), (-1.1, -0.8)]),
             Self::Star => Some(&STAR),
             Self::Plus => Some(&PLUS),
+            Self::Cross => Some(&CROSS),
             Self::Wedge => Some(&[(1.2, 0.0), (-0.8, 1.1), (-0.8, -1.1)]),
         }
     }

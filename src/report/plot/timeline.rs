@@ -530,9 +530,11 @@ enum LegendKey {
     Hollow(Marker, Color),
 }
 
-/// The marker and the colour of a function.
+/// The marker and the colour of a function. There are more functions than colours: a batch has the
+/// colour of a clear, which is rare.
 fn look(function: Function) -> (Marker, Color) {
-    (Marker::of(function as usize), PALETTE[function as usize % PALETTE.len()])
+    let colored = if function == Function::Batch { Function::Clear } else { function };
+    (Marker::of(function as usize), PALETTE[colored as usize])
 }
 
 /// A marker, white inside.

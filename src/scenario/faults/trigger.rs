@@ -3,7 +3,7 @@
 use super::target::message_kind;
 use crate::config::{Occurrence, Trigger};
 use crate::named::Named;
-use crate::scenario::decode::{Element, TableDecoder};
+use crate::scenario::decode::TableDecoder;
 use crate::scenario::diagnostics::Problem;
 use crate::scenario::keys::{
     Draft, Section, Variant, declared, duration, integer, keys, name_shape, node,
@@ -34,8 +34,7 @@ pub(super) fn section() -> Section<Trigger> {
         Variant::new(
             word,
             help,
-            integer(1..=MOST_OCCURRENCES)
-                .checked(move |nth, element| can_happen(what, element).then_some(nth)),
+            integer(1..=MOST_OCCURRENCES),
             move |nth| (what, nth),
             move |(other, nth)| is_the_same(*other, what).then_some(*nth),
         )
@@ -55,7 +54,7 @@ pub(super) fn section() -> Section<Trigger> {
             /// With `receives`, the kind of message, as the protocol names it; else any.
             "kind": name_shape();
         },
-        decode_received_kind,
+        decode_rest_of_occurrence,
         |trigger, texts, table| {
             if let Occurrence::Receives(kind) = &trigger.what
                 && let Some(kind) = message_kind().write(kind, texts)
@@ -87,13 +86,14 @@ fn is_the_same(one: Occurrence, other: Occurrence) -> bool {
     }
 }
 
-/// Whether the protocol's nodes ever come to this; notes a mistake if not.
-fn can_happen(what: Occurrence, element: &Element<'_>) -> bool {
-    let (Occurrence::OfLog(moment), Some(moments)) = (what, element.scope().moments) else {
-        return true;
+/// Whether the protocol's nodes ever come to this, which is given as `word`; notes a mistake if
+/// not.
+fn can_happen(what: Occurrence, word: &str, table: &TableDecoder<'_>) -> Option<()> {
+    let (Occurrence::OfLog(moment), Some(moments)) = (what, table.scope().moments) else {
+        return Some(());
     };
     if moments.contains(&moment) {
-        return true;
+        return Some(());
     }
     let can = OCCURRENCES.iter().filter(|(_, other)| match other {
         Occurrence::OfLog(other) => moments.contains(other),
@@ -106,16 +106,21 @@ fn can_happen(what: Occurrence, element: &Element<'_>) -> bool {
     });
     let can: Vec<String> = can.map(|(word, _)| format!("`{word}`")).collect();
     let title = format!("no node ever {} with these settings of the protocol", moment.name());
-    let problem = element.problem(title, format!("expected one of {}", can.join(", ")));
-    element.sink().push(if moments.is_empty() {
+    let label = format!("expected one of {}", can.join(", "));
+    let problem = Problem::new(table.key_at(word), title, label);
+    table.sink().push(if moments.is_empty() {
         problem.help("with these settings the protocol keeps no replicated log")
     } else {
         problem
     });
-    false
+    None
 }
 
-fn decode_received_kind(table: &mut TableDecoder<'_>, draft: &mut Draft<Trigger>) -> Option<()> {
+/// Reads the kind of message, and refuses what can never happen.
+fn decode_rest_of_occurrence(
+    table: &mut TableDecoder<'_>,
+    draft: &mut Draft<Trigger>,
+) -> Option<()> {
     let kind = table.optional("kind", |kind| message_kind().read(kind));
     let words = OCCURRENCES.iter().map(|(word, _)| *word);
     let given: Vec<&str> = words.filter(|word| table.has(word)).collect();
@@ -131,6 +136,7 @@ fn decode_received_kind(table: &mut TableDecoder<'_>, draft: &mut Draft<Trigger>
             table.sink().push(Problem::new(at, title, "only `receives` has one"));
             return None;
         }
+        [word] => return can_happen(draft.value.what, word, table),
         _ => {}
     }
     Some(())

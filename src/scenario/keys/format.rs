@@ -100,7 +100,16 @@ impl<T: 'static> Format<T> {
         Format {
             shape: shape.or_word(word),
             read: Box::new(move |element| {
-                if element.is_text(word) { Some(None) } else { read(element).map(Some) }
+                if element.is_text(word) {
+                    return Some(None);
+                }
+                let known = element.sink().count();
+                let value = read(element);
+                // A mistake in a table or a list is a matter of its own.
+                if value.is_none() && !element.is_table() && !element.is_array() {
+                    element.sink().help_last(known, format!("or `{word}`"));
+                }
+                value.map(Some)
             }),
             write: Box::new(move |value, texts| match value {
                 Some(value) => write(value, texts),

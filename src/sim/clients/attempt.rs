@@ -285,8 +285,9 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
         match rest {
             Some(Outcome::Ok(response)) => answered(current.op, response, history),
             Some(Outcome::Mismatch(mismatch)) if status == Status::Fail => {
-                let Mismatch { part, found } = *mismatch;
-                history.mismatched(current.op, part.into(), found.into_answer());
+                if let Mismatch { part, found: Some(found) } = *mismatch {
+                    history.mismatched(current.op, part.into(), found.into_answer());
+                }
             }
             Some(Outcome::Mismatch(_) | Outcome::Refused(_) | Outcome::Unknown(_)) | None => {}
         }
@@ -331,18 +332,22 @@ impl Client {
                     self.saw(*part, answer);
                 }
             }
-            (Operation::Batch(batch), Outcome::Mismatch(mismatch)) => {
-                if let Some(key) = batches.get(batch)[usize::from(mismatch.part)].key() {
-                    self.knows(key, mismatch.found.value());
-                }
+            (Operation::ReadAll, Outcome::Ok(Response::Contents(items))) => {
+                let held = items.iter().filter_map(|item| Some((item.key, item.value?.unmarked())));
+                self.seen = held.collect();
             }
-            (_, Outcome::Ok(Response::Contents(items))) => {
-                self.seen.extend(items.iter().filter_map(|item| Some((item.key, item.value?))));
+            (Operation::List, Outcome::Ok(Response::Contents(items))) => {
+                self.seen.retain(|key, _| items.iter().any(|item| item.key == *key));
             }
             (operation, Outcome::Ok(response)) => self.saw(operation, response),
             (operation, Outcome::Mismatch(mismatch)) => {
-                if let Some(key) = operation.key() {
-                    self.knows(key, mismatch.found.value());
+                let compared = if let Operation::Batch(batch) = operation {
+                    batches.get(batch)[usize::from(mismatch.part)]
+                } else {
+                    operation
+                };
+                if let (Some(key), Some(found)) = (compared.key(), &mismatch.found) {
+                    self.knows(key, found.value());
                 }
             }
             (_, Outcome::Refused(_) | Outcome::Unknown(_)) => {}

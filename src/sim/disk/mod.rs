@@ -31,13 +31,13 @@ use crate::rng::{CausalId, Cause, Draws, Purpose};
 use crate::time::{Span, Time};
 
 use super::queue::Handle;
-use ledger::Ledger;
+use written::WrittenLog;
 
-pub(super) mod ledger;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod twin;
+pub(super) mod written;
 
 /// The longest hole of a torn write, in bytes.
 const SECTOR: u64 = 512;
@@ -102,7 +102,7 @@ struct FileContents {
     /// What it was before each truncation or replacement that is not yet durable, the oldest first.
     before: Vec<Edition>,
     /// What a numbered log in it ought to have.
-    ledger: Ledger,
+    log: WrittenLog,
     /// How many records were appended to it.
     appended: u64,
     /// How many of these are durable, or met a power loss, which decided whether they survive.
@@ -192,7 +192,7 @@ impl NodeDisk {
                 contents.now.written.extend_from_slice(&bytes[start..end]);
                 contents.appended += 1;
                 if sequence > 0 {
-                    contents.ledger.append(sequence, frame::checksum(&bytes[start..end]));
+                    contents.log.append(sequence, frame::checksum(&bytes[start..end]));
                 }
                 return None;
             }
@@ -212,7 +212,7 @@ impl NodeDisk {
             DiskOperation::Sync => {}
         }
         let (edition, covers) = (contents.now.number, contents.now.written.len());
-        let (sequence, appended) = (contents.ledger.written(), contents.appended);
+        let (sequence, appended) = (contents.log.written(), contents.appended);
         let latency = settings.sync.sample(|index| draws.draw(Purpose::Sync, id, index));
         let unwritten = covers - std::mem::replace(&mut contents.now.begun, covers);
         let takes = settings.rate.map_or(latency, |rate| plus_writing(latency, unwritten, rate));
@@ -318,7 +318,7 @@ impl NodeDisk {
         let Sync { file, edition, covers, sequence, appended, .. } = self.syncs.remove(at);
         let lies = self.has(&DiskFault::LostWrite);
         let contents = contents_of(&mut self.files, file);
-        contents.ledger.sync(sequence);
+        contents.log.sync(sequence);
         contents.decided = contents.decided.max(appended);
         if !lies {
             contents.settle(edition, covers);
@@ -343,13 +343,13 @@ impl NodeDisk {
     }
 
     /// What the numbered log in `file` ought to have.
-    pub(crate) fn ledger(&mut self, file: File) -> &mut Ledger {
-        &mut contents_of(&mut self.files, file).ledger
+    pub(crate) fn written_log(&mut self, file: File) -> &mut WrittenLog {
+        &mut contents_of(&mut self.files, file).log
     }
 
     /// Whether any numbered log on it had records.
     pub(crate) fn had_records(&self) -> bool {
-        self.files.iter().any(|(_, file)| file.ledger.written() > 0)
+        self.files.iter().any(|(_, file)| file.log.written() > 0)
     }
 
     /// The machine loses power: what was not durable is gone, but for what the draws of `id` leave.

@@ -202,6 +202,27 @@ fn a_delete_that_finds_nothing_to_erase_has_reached_the_follower() {
     assert!(story.contains("n2 n3  takes it\n"), "{story}");
 }
 
+#[test]
+fn a_write_of_a_cas_or_a_batch_is_found_by_the_names_that_reports_give_it() {
+    let (_folder, path) = file(&format!(
+        "{CLUSTER}[[operation]]\nat = '5s'\nclient = 'c1'\n\
+         cas = {{ key = 'town', to = 'Rome' }}\n\
+         [[operation]]\nat = '6s'\nclient = 'c1'\n\
+         batch = [{{ delete = {{ key = 'town' }} }}, {{ get = {{ key = 'town' }} }}]\n\
+         [protocol.leader-follower]\n"
+    ));
+    for (write, call) in [
+        ("town=Rome", "put town=Rome (of a cas) by c1"),
+        ("put town=Rome (of a cas)", "put town=Rome (of a cas) by c1"),
+        ("cas town from nothing to Rome", "put town=Rome (of a cas) by c1"),
+        ("delete town", "delete town (of a batch) by c1"),
+        ("batch [delete town, get town]", "delete town (of a batch) by c1"),
+    ] {
+        let told = document(0, &["explain", path.to_str().unwrap(), "--write", write]);
+        assert_eq!(told["writes"][0]["call"], call, "{write}");
+    }
+}
+
 /// A cluster of three without a log, in which one client writes `city` twice.
 const CLUSTER: &str = r#"
 title = "A write is lost"

@@ -10,8 +10,8 @@ use splitbrain::id::{KeyId, NodeId, Value, Version};
 use splitbrain::operation::Operation;
 use splitbrain::property::Promises;
 use splitbrain::protocol::{
-    Context, DiskImage, Input, Message, NoTimer, NodeSnapshot, Outcome, Protocol, Reply, Response,
-    Role,
+    Context, DiskImage, Input, NoMessage, NoTimer, NodeSnapshot, Outcome, Protocol, Reply,
+    Response, Role,
 };
 use splitbrain::scenario::ScenarioProtocol;
 use splitbrain::scenario::keys::{Section, Setting, key, words};
@@ -38,16 +38,6 @@ const DEFECTS: [(&str, Defect); 4] = [
     ("panics-at-second-write", Defect::PanicsAtSecondWrite),
 ];
 
-#[derive(Clone, Debug, Hash)]
-pub(crate) enum Never {}
-
-impl Message for Never {
-    const KINDS: &'static [&'static str] = &[];
-    fn kind(&self) -> u8 {
-        match *self {}
-    }
-}
-
 pub(crate) struct Faulty {
     defect: Defect,
     me: NodeId,
@@ -56,7 +46,7 @@ pub(crate) struct Faulty {
 
 impl Protocol for Faulty {
     type Config = Defect;
-    type Message = Never;
+    type Message = NoMessage;
     type Record = ();
     type Timer = NoTimer;
 

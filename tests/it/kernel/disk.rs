@@ -9,7 +9,7 @@ use splitbrain::names::Names;
 use splitbrain::operation::Operation;
 use splitbrain::property::Promises;
 use splitbrain::protocol::{
-    Context, DiskImage, File, Input, Message, NoTimer, NodeSnapshot, Outcome, Protocol, Reply,
+    Context, DiskImage, File, Input, NoMessage, NoTimer, NodeSnapshot, Outcome, Protocol, Reply,
     RequestId, Response, Role, Stored, Ticket,
 };
 use splitbrain::run::{RunOptions, RunResult, run};
@@ -17,16 +17,6 @@ use splitbrain::sampler::Distribution;
 use splitbrain::time::{Span, Time};
 
 use crate::support::cluster;
-
-#[derive(Clone, Debug, Hash)]
-enum Never {}
-
-impl Message for Never {
-    const KINDS: &'static [&'static str] = &[];
-    fn kind(&self) -> u8 {
-        match *self {}
-    }
-}
 
 const DIARY: File = File(0);
 
@@ -41,7 +31,7 @@ struct Diary {
 
 impl Protocol for Diary {
     type Config = bool;
-    type Message = Never;
+    type Message = NoMessage;
     type Record = (KeyId, Stored);
     type Timer = NoTimer;
 

@@ -9,24 +9,20 @@ use splitbrain::named::Named;
 use splitbrain::operation::Operation;
 use splitbrain::property::Promises;
 use splitbrain::protocol::{
-    Context, DiskImage, EntryHash, Input, Message, NoTimer, NodeSnapshot, Observation, Outcome,
+    Context, DiskImage, EntryHash, Input, NoMessage, NoTimer, NodeSnapshot, Observation, Outcome,
     Protocol, Reply, Response, Role,
 };
 use splitbrain::report::Report;
-use splitbrain::run::{Causes, QueueKind, RunOptions, RunResult, run};
+use splitbrain::run::{RunOptions, RunResult, run};
 use splitbrain::sampler::Distribution;
 use splitbrain::time::{Span, Time};
 
 use crate::support::cluster;
 use crate::support::scenario::read_with;
 
-const TRACED: RunOptions = RunOptions {
-    trace: true,
-    steps: false,
-    queue: QueueKind::Calendar,
-    causes: Causes::OfAll,
-    without_last_write: false,
-};
+fn traced() -> RunOptions {
+    RunOptions { trace: true, ..RunOptions::default() }
+}
 
 /// n1 is cut off with a client and keeps writing. Then all start again from their checkpoints, and
 /// n3 loses its disk.
@@ -79,10 +75,10 @@ fn leader_follower_votes_truncates_and_installs() {
         let fault =
             format!("[[fault]]\nid = 'f'\nwhen = {{ {when} }}\nfor = '1us'\npause = 'n2'\n");
         let scenario = read_with::<&str>(&format!("{ELECTIONS}{fault}"), &[]);
-        let traced = scenario.run(1, TRACED);
+        let watched = scenario.run(1, traced());
         let plain = scenario.run(1, RunOptions::default());
-        assert_eq!((traced.digest, &traced.history), (plain.digest, &plain.history), "{when}");
-        traced.trace.expect("a trace")
+        assert_eq!((watched.digest, &watched.history), (plain.digest, &plain.history), "{when}");
+        watched.trace.expect("a trace")
     };
     // (the moment, the lines of the trace that tell of it, the event that they follow, the number
     // of the one)
@@ -114,16 +110,6 @@ fn leader_follower_votes_truncates_and_installs() {
     }
 }
 
-#[derive(Clone, Debug, Hash)]
-enum Never {}
-
-impl Message for Never {
-    const KINDS: &'static [&'static str] = &[];
-    fn kind(&self) -> u8 {
-        match *self {}
-    }
-}
-
 /// A lone node that comes to a moment of its log with each put, all five in turn; with `false` it
 /// says the same, and keeps no log.
 struct Talker {
@@ -133,7 +119,7 @@ struct Talker {
 
 impl Protocol for Talker {
     type Config = bool;
-    type Message = Never;
+    type Message = NoMessage;
     type Record = ();
     type Timer = NoTimer;
 
@@ -213,12 +199,12 @@ fn began(result: &RunResult) -> Option<Time> {
 fn each_moment_fires_when_the_node_says_it_and_not_at_its_start() {
     for (place, moment) in LogMoment::all().enumerate() {
         for (nth, put) in [(1, place), (2, place + 5)] {
-            let (_, traced) = talk(true, moment, nth, TRACED);
-            let puts = traced.history.entries();
+            let (_, watched) = talk(true, moment, nth, traced());
+            let puts = watched.history.entries();
             assert_eq!(puts.len(), 10);
-            assert_eq!(began(&traced), Some(puts[put].invoked_at), "{moment:?} {nth}");
+            assert_eq!(began(&watched), Some(puts[put].invoked_at), "{moment:?} {nth}");
             let (_, plain) = talk(true, moment, nth, RunOptions::default());
-            assert_eq!((plain.digest, began(&plain)), (traced.digest, began(&traced)));
+            assert_eq!((plain.digest, began(&plain)), (watched.digest, began(&watched)));
         }
     }
 }
@@ -233,7 +219,7 @@ fn a_moment_that_never_comes_is_told_of() {
         (LogMoment::Installs, "the nodes installed fewer than 3 snapshots"),
     ];
     for (moment, why) in told {
-        let (config, result) = talk(true, moment, 3, TRACED);
+        let (config, result) = talk(true, moment, 3, traced());
         assert_eq!(began(&result), None);
         let (report, _) = Report::of("talk", &config, &result);
         let whys: Vec<&str> = report.never.iter().map(|never| never.why.as_str()).collect();
@@ -245,7 +231,7 @@ fn a_moment_that_never_comes_is_told_of() {
 #[test]
 fn nothing_fires_where_no_log_is_kept() {
     for moment in LogMoment::all() {
-        for options in [TRACED, RunOptions::default()] {
+        for options in [traced(), RunOptions::default()] {
             assert_eq!(began(&talk(false, moment, 1, options).1), None, "{moment:?}");
         }
     }

@@ -7,24 +7,14 @@ use splitbrain::history::Entry;
 use splitbrain::id::{ClientId, NodeId, Version};
 use splitbrain::property::Promises;
 use splitbrain::protocol::{
-    Context, DiskImage, Input, Message, NoTimer, NodeSnapshot, Outcome, Protocol, Reply, Response,
-    Role, Session,
+    Context, DiskImage, Input, NoMessage, NoTimer, NodeSnapshot, Outcome, Protocol, Reply,
+    Response, Role, Session,
 };
 use splitbrain::run::{RunOptions, run};
 use splitbrain::sampler::Distribution;
 use splitbrain::time::Span;
 
 use crate::support::cluster;
-
-#[derive(Clone, Debug, Hash)]
-enum Never {}
-
-impl Message for Never {
-    const KINDS: &'static [&'static str] = &[];
-    fn kind(&self) -> u8 {
-        match *self {}
-    }
-}
 
 /// A node that is deaf to the first attempt of each session, and answers the second with the
 /// client and the sequence in the version.
@@ -35,7 +25,7 @@ struct HardOfHearing {
 
 impl Protocol for HardOfHearing {
     type Config = ();
-    type Message = Never;
+    type Message = NoMessage;
     type Record = ();
     type Timer = NoTimer;
 

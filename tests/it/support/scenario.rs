@@ -72,3 +72,14 @@ pub(crate) fn shipped() -> Vec<PathBuf> {
     files.sort();
     files
 }
+
+/// The sections of a workload of four clients on three keys, whose messages overtake each other.
+pub(crate) fn busy_clients(operations: u32, mix: &str) -> String {
+    format!(
+        r#"
+network.delay = {{ uniform = ["1ms", "9ms"] }}
+network.client-delay = "1ms"
+workload = {{ clients = 4, keys = 3, operations = {operations}, mix = {{ {mix} }} }}
+"#
+    )
+}

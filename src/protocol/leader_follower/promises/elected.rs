@@ -245,7 +245,7 @@ fn single_leader(config: &Config, kept: Hazards) -> Promise {
 /// Why an acknowledged write may be lost although no disk failed; `None`: it may not.
 fn missing_safeguard(config: &Config, scenario: &Scenario) -> Option<&'static str> {
     let followers = scenario.cluster.nodes - 1;
-    let asks_less = scenario.asks_for_fewer_than(followers.div_ceil(2));
+    let asked = scenario.weakest_write_quorum().unwrap_or(followers);
     let quorum = match config.mode {
         Mode::InSync { .. } => 0,
         mode @ (Mode::Async | Mode::SemiSync { .. } | Mode::Sync) => mode.quorum(followers),
@@ -253,7 +253,7 @@ fn missing_safeguard(config: &Config, scenario: &Scenario) -> Option<&'static st
     let Election::MajorityVote { check_log, persist_vote, .. } = config.failover.election else {
         return Some("who leads next need not have what was acknowledged");
     };
-    if quorum < followers.div_ceil(2) || asks_less {
+    if quorum.min(asked) < followers.div_ceil(2) {
         return Some("a write is acknowledged that no majority has");
     }
     if config.on_ack_timeout == OnAckTimeout::Succeed {

@@ -1,7 +1,6 @@
 //! What the promises of fixed and of elected leaders have in common.
 
 use crate::config::Config as Scenario;
-use crate::operation::Operation;
 use crate::property::{Hazard, Hazards, Promise, Promises, Property, Whose};
 use crate::protocol::leader_follower::config::{Config, OnAckTimeout};
 use crate::protocol::parts::entry::Deletes;
@@ -49,18 +48,8 @@ pub(super) fn least_written(config: &Config, scenario: &Scenario) -> u16 {
     if config.on_ack_timeout == OnAckTimeout::Succeed {
         return 1;
     }
-    let asked = scenario.script.iter().filter_map(|scripted| match scripted.operation {
-        Operation::Put { quorum, .. }
-        | Operation::Delete { quorum, .. }
-        | Operation::Append { quorum, .. } => quorum,
-        Operation::Get { .. }
-        | Operation::List
-        | Operation::ReadAll
-        | Operation::Clear
-        | Operation::Cas { .. }
-        | Operation::Batch(_) => None,
-    });
-    1 + asked.fold(config.mode.quorum(scenario.cluster.nodes - 1), u16::min)
+    let configured = config.mode.quorum(scenario.cluster.nodes - 1);
+    1 + scenario.weakest_write_quorum().map_or(configured, |asked| asked.min(configured))
 }
 
 /// Takes back what a rule for equal timestamps, or the loss of tombstones, leaves of the promises.

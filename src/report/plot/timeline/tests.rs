@@ -97,3 +97,11 @@ fn a_lag_is_a_line_of_steps_without_slopes() {
         }
     }
 }
+
+#[test]
+fn functions_differ_by_their_markers_alone() {
+    let markers: Vec<_> = Function::all().map(|function| look(function).0).collect();
+    for (place, marker) in markers.iter().enumerate() {
+        assert!(!markers[..place].contains(marker), "{marker:?} stands for two functions");
+    }
+}

@@ -6,10 +6,9 @@ use std::sync::LazyLock;
 use splitbrain::config::Config as Scenario;
 use splitbrain::id::{LogIndex, NodeId, Position, Term};
 use splitbrain::named::Named;
-use splitbrain::names::Names;
 use splitbrain::property::{Promise, Promises, Property, SettlesWithin};
 use splitbrain::protocol::{
-    Context, DiskImage, EntryHash, Input, Message, NodeSnapshot, Observation, Protocol, Reply,
+    Context, DiskImage, EntryHash, Input, NoMessage, NodeSnapshot, Observation, Protocol, Reply,
     Role, StateHash,
 };
 use splitbrain::scenario::ScenarioProtocol;
@@ -130,21 +129,6 @@ fn story(breaks: Option<Property>) -> Vec<Line> {
     story
 }
 
-#[derive(Clone, Debug, Hash)]
-pub(crate) enum Silence {}
-
-impl Message for Silence {
-    const KINDS: &'static [&'static str] = &[];
-
-    fn kind(&self) -> u8 {
-        match *self {}
-    }
-
-    fn describe(&self, _: &Names) -> String {
-        match *self {}
-    }
-}
-
 /// A node: what it still has to say.
 pub(crate) struct Reciter {
     me: NodeId,
@@ -153,7 +137,7 @@ pub(crate) struct Reciter {
 
 impl Protocol for Reciter {
     type Config = Config;
-    type Message = Silence;
+    type Message = NoMessage;
     type Record = ();
     /// The place of a line in the story.
     type Timer = usize;

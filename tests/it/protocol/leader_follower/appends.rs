@@ -7,7 +7,7 @@ use splitbrain::property::Property;
 use splitbrain::run::RunResult;
 use splitbrain::scenario::Scenario;
 
-use crate::support::result::{figure, in_both_queues, judged};
+use crate::support::result::{assert_expectations_met, figure, in_both_queues, judged};
 use crate::support::scenario::read;
 
 fn play(scenario: &str) -> (Scenario, RunResult) {
@@ -63,7 +63,7 @@ fn a_get_returns_the_list_and_every_replica_holds_it() {
     let elements = result.history.elements(op).expect("a list was found");
     let names: Vec<_> = elements.iter().map(|value| scenario.names.value(*value)).collect();
     assert_eq!(names, ["a", "b", "c"]);
-    assert!(result.expectations.iter().all(|expectation| expectation.met));
+    assert_expectations_met("three appends", &result);
     assert_eq!(judged(&result, Property::AppendUniqueness), ExpectedVerdict::Valid);
     assert_eq!(figure(&result, Property::AppendUniqueness, "appends"), 3);
 }
@@ -82,7 +82,7 @@ operation = [
 "#,
     );
     assert_eq!(list(&scenario, &result, 3), ["b"]);
-    assert!(result.expectations.iter().all(|expectation| expectation.met));
+    assert_expectations_met("a delete", &result);
     assert_eq!(judged(&result, Property::AppendUniqueness), ExpectedVerdict::Valid);
 }
 
@@ -207,8 +207,7 @@ expect.append-uniqueness = "valid"
     ];
     for story in stories {
         let (scenario, result) = play(story);
-        let unmet: Vec<_> = result.expectations.iter().filter(|one| !one.met).collect();
-        assert!(unmet.is_empty(), "{story}{unmet:?}");
+        assert_expectations_met(story, &result);
         assert_eq!(list(&scenario, &result, 1), ["a"], "{story}");
     }
 }
@@ -251,8 +250,7 @@ resend = "200ms"
 "#,
                     settings.replace(", ", "\n")
                 ));
-                let unmet: Vec<_> = result.expectations.iter().filter(|one| !one.met).collect();
-                assert!(unmet.is_empty(), "{settings}, {replication}, {wal}: {unmet:?}");
+                assert_expectations_met(&format!("{settings}, {replication}, {wal}"), &result);
                 for node in &result.finals {
                     let deletes = node.data.values().filter(|stored| stored.value.is_none());
                     assert_eq!(deletes.count(), 0, "{settings}, {replication}, {wal}: {node:?}");

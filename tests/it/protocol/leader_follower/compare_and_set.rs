@@ -5,8 +5,8 @@ use splitbrain::history::{Failure, Function, Status};
 use splitbrain::property::Property;
 use splitbrain::run::RunResult;
 
-use crate::support::result::{in_both_queues, judged};
-use crate::support::scenario::read;
+use crate::support::result::{assert_expectations_met, in_both_queues, judged};
+use crate::support::scenario::{busy_clients, read};
 
 /// Registers, and one log.
 const WAYS: [&str; 2] = [
@@ -54,16 +54,11 @@ fn play(way: &str, text: &str) -> RunResult {
     in_both_queues(&read(&format!("cluster.nodes = 3\n{way}\n{text}")), 1)
 }
 
-fn is_met(result: &RunResult) {
-    let unmet: Vec<_> = result.expectations.iter().filter(|one| !one.met).collect();
-    assert!(unmet.is_empty(), "{unmet:#?}");
-}
-
 #[test]
 fn it_is_done_where_the_leader_holds_what_is_expected() {
     for way in WAYS {
         let result = play(way, CASES);
-        is_met(&result);
+        assert_expectations_met(way, &result);
         for property in [Property::Linearizability, Property::Durability, Property::Staleness] {
             assert_eq!(judged(&result, property), ExpectedVerdict::Valid, "{way}: {property}");
         }
@@ -89,7 +84,7 @@ for = "45ms"
 partition = [["n1"], ["n2", "n3"], ["u"]]
 "#,
     );
-    is_met(&result);
+    assert_expectations_met(WAYS[0], &result);
     assert_eq!(judged(&result, Property::Linearizability), ExpectedVerdict::Valid);
 }
 
@@ -97,18 +92,8 @@ partition = [["n1"], ["n2", "n3"], ["u"]]
 #[test]
 fn a_workload_compares_with_what_each_client_last_saw() {
     for way in WAYS {
-        let result = play(
-            way,
-            r#"
-network.delay = { uniform = ["1ms", "9ms"] }
-network.client-delay = "1ms"
-[workload]
-clients = 4
-operations = 2000
-keys = 3
-mix = { cas = 5, get = 2, put = 1, delete = 1 }
-"#,
-        );
+        let mix = "cas = 5, get = 2, put = 1, delete = 1";
+        let result = play(way, &busy_clients(2_000, mix));
         let cas: Vec<_> =
             result.history.entries().iter().filter(|e| e.function == Function::Cas).collect();
         let ok = cas.iter().filter(|entry| entry.status == Status::Ok).count();

@@ -239,8 +239,7 @@ operation = [{{ at = '1s', client = 'user', put = {{ key = '{key}', value = '{va
 "
         );
         let result = read(&text).run(1, RunOptions::default());
-        let unmet: Vec<_> = result.expectations.iter().filter(|expected| !expected.met).collect();
-        assert!(unmet.is_empty(), "{key} {value}: {unmet:?}");
+        assert_expectations_met(&format!("{key} {value}"), &result);
     };
     // At a byte a millisecond: the message there, and the 32 bytes of the acknowledgement back.
     takes("", "k", "v", 32 + 24 + 2 + 32);

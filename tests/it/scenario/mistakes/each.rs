@@ -219,6 +219,14 @@ expect = { existed = true }"#,
         &["the answer to a `batch` has no `existed`"],
     ),
     (
+        r#"[[operation]]
+at = "1s"
+client = "a"
+put = { key = "x", value = "y" }
+expect = { error = "mismatch" }"#,
+        &["a `put` never fails with `mismatch`", "only `cas` or `batch` can find another value"],
+    ),
+    (
         "[[operation]]\nat = \"1s\"\nclient = \"a\"\ncas = { key = \"x\", from = \"y\" }",
         &["`to` is missing", "cas = { key"],
     ),
@@ -320,8 +328,9 @@ crash = "n1""#,
     (
         "failover.catch-up = \"log\"\n[[fault]]\n\
          when = { commits = 1 }\ncrash = \"n1\"",
-        &["no node ever commits", "`restarts`, `truncates`, `installs`"],
+        &["no node ever commits", "^^^^^^^ expected", "`restarts`, `truncates`, `installs`"],
     ),
+    ("[fuzz]\nmoments = \"logs\"", &["expected `true` or `false`", "help: or `log`"]),
     ("[[fault]]\nwhen = { elected = 1, node = \"n4\" }\ncrash = \"n1\"", &["no node `n4`"]),
     (
         "[[fault]]\nwhen = { elected = 1, node = \"leader\" }\ncrash = \"n1\"",

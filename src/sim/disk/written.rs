@@ -1,13 +1,13 @@
 //! What a numbered log ought to have when its node restarts, for the replay checker.
 //!
-//! The ledger is kept beside the bytes and no node reads it: the checker trusts neither the framing
-//! of records nor their replay.
+//! This is kept beside the bytes and no node reads it: the checker trusts neither the framing of
+//! records nor their replay.
 
 use crate::protocol::parts::frame;
 
-/// The ledger of one log.
+/// What was written to one log, and how much of it is synced.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger {
+pub(crate) struct WrittenLog {
     /// The checksum of every record written, from sequence 1 on.
     checksums: Vec<u32>,
     /// The last record that a completed sync covered. A sync of a lying disk counts: the node
@@ -23,7 +23,7 @@ pub(crate) struct LogRead {
     pub(crate) digest: u64,
 }
 
-/// What the ledger says of it.
+/// What was written, held against that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LogAccount {
     pub(crate) written: u64,
@@ -32,7 +32,7 @@ pub(crate) struct LogAccount {
     pub(crate) same: bool,
 }
 
-impl Ledger {
+impl WrittenLog {
     /// A record is appended.
     pub(super) fn append(&mut self, sequence: u64, checksum: u32) {
         debug_assert_eq!(sequence, self.written() + 1, "a log is numbered without gaps");
@@ -79,13 +79,13 @@ mod tests {
         LogRead { records: checksums.len() as u64, last, digest }
     }
 
-    fn ledger() -> Ledger {
-        let mut ledger = Ledger::default();
+    fn written() -> WrittenLog {
+        let mut log = WrittenLog::default();
         for (sequence, checksum) in (1..).zip([10, 20, 30]) {
-            ledger.append(sequence, checksum);
+            log.append(sequence, checksum);
         }
-        ledger.sync(2);
-        ledger
+        log.sync(2);
+        log
     }
 
     #[test]
@@ -101,18 +101,18 @@ mod tests {
             (read(&[10, 20, 30, 40], 4), false),
         ];
         for (read, same) in cases {
-            assert_eq!(ledger().resume(read), account(same), "{read:?}");
+            assert_eq!(written().resume(read), account(same), "{read:?}");
         }
     }
 
     #[test]
     fn what_was_lost_is_reported_once_and_its_sequences_are_reused() {
-        let mut ledger = ledger();
-        assert_eq!(ledger.resume(read(&[10], 1)), LogAccount { written: 3, synced: 2, same: true });
-        ledger.append(2, 21);
-        ledger.sync(2);
+        let mut log = written();
+        assert_eq!(log.resume(read(&[10], 1)), LogAccount { written: 3, synced: 2, same: true });
+        log.append(2, 21);
+        log.sync(2);
         assert_eq!(
-            ledger.resume(read(&[10, 21], 2)),
+            log.resume(read(&[10, 21], 2)),
             LogAccount { written: 2, synced: 2, same: true }
         );
     }
