@@ -167,7 +167,12 @@ impl History {
     /// When `op` was due: at its arrival in an open loop, else at its invocation. Latency counts
     /// from here.
     #[must_use]
+    #[inline]
     pub fn due_at(&self, op: OpId) -> Time {
+        if self.waited.is_empty() { self.entry(op).invoked_at } else { self.was_due_at(op) }
+    }
+
+    fn was_due_at(&self, op: OpId) -> Time {
         let op = self.whole(op);
         match self.waited.binary_search_by_key(&op, |(waited, _)| *waited) {
             Ok(place) => self.waited[place].1,

@@ -8,6 +8,9 @@ use crate::id::OpId;
 /// The number of the first access. They count down, so that no operation's number is in their way.
 pub(super) const FIRST: u32 = (1 << 30) - 2;
 
+/// The number of no operation, and of no access.
+const NONE: OpId = OpId(u32::MAX);
+
 /// The accesses of all operations that have several.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Accesses {
@@ -42,6 +45,11 @@ impl Accesses {
             Ok(at) => self.range(at),
             Err(_) => 0..0,
         }
+    }
+
+    /// The operation at a place of [`Accesses::wholes`]; [`NONE`] where there is none.
+    pub(super) fn whole(&self, at: usize) -> OpId {
+        self.wholes.get(at).map_or(NONE, |whole| whole.op)
     }
 
     pub(super) fn range(&self, at: usize) -> Range<usize> {

@@ -12,6 +12,7 @@
 //! - With any other outcome, nothing was read, and the put is as uncertain as its operation.
 
 use std::ops::Range;
+use std::slice::Iter;
 
 use crate::id::{KeyId, OpId, Value, Version};
 use crate::operation::{BatchId, Operation};
@@ -24,13 +25,24 @@ use super::{AccessOf, Entry, Function, History, Over, Process, Status};
 /// See [`History::accesses`].
 #[derive(Clone, Debug)]
 pub struct AccessIter<'a> {
-    history: &'a History,
-    /// The next operation.
+    /// The operations to come, and the number of the first of them.
+    entries: Iter<'a, Entry>,
     at: u32,
-    /// How many operations with accesses came before it.
+    accesses: &'a Accesses,
+    /// The place among all that have accesses of the next operation that has.
     whole: usize,
-    /// The accesses to come before it.
+    /// That operation; no operation has this number where there is none.
+    next: OpId,
+    /// The accesses to come before the next operation.
     places: Range<usize>,
+}
+
+impl<'a> AccessIter<'a> {
+    fn of(history: &'a History) -> Self {
+        let accesses = &history.accesses;
+        let entries = history.entries.iter();
+        Self { entries, at: 0, accesses, whole: 0, next: accesses.whole(0), places: 0..0 }
+    }
 }
 
 impl<'a> Iterator for AccessIter<'a> {
@@ -38,21 +50,18 @@ impl<'a> Iterator for AccessIter<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<(OpId, &'a Entry)> {
-        let Accesses { entries, wholes } = &self.history.accesses;
         loop {
             if let Some(place) = self.places.next() {
-                return Some((id(place), &entries[place]));
+                return Some((id(place), &self.accesses.entries[place]));
             }
-            let op = OpId(self.at);
-            let entry = self.history.entries.get(self.at as usize)?;
+            let (op, entry) = (OpId(self.at), self.entries.next()?);
             self.at += 1;
-            match wholes.get(self.whole) {
-                Some(whole) if whole.op == op => {
-                    self.places = self.history.accesses.range(self.whole);
-                    self.whole += 1;
-                }
-                Some(_) | None => return Some((op, entry)),
+            if op != self.next {
+                return Some((op, entry));
             }
+            self.places = self.accesses.range(self.whole);
+            self.whole += 1;
+            self.next = self.accesses.whole(self.whole);
         }
     }
 }
@@ -289,7 +298,7 @@ impl History {
     /// several: each accesses one key once, or the whole store.
     #[must_use]
     pub fn accesses(&self) -> AccessIter<'_> {
-        AccessIter { history: self, at: 0, whole: 0, places: 0..0 }
+        AccessIter::of(self)
     }
 
     /// The accesses of `op`, in the order in which it made them; none of an operation that has no
@@ -309,8 +318,10 @@ impl History {
 
     /// Whether `other` comes after `op` among all [`History::accesses`].
     #[must_use]
+    #[inline]
     pub fn is_before(&self, op: OpId, other: OpId) -> bool {
-        self.when(op) < self.when(other)
+        // Operations alone are numbered as they were invoked.
+        if self.accesses.entries.is_empty() { op < other } else { self.when(op) < self.when(other) }
     }
 
     /// The place of an operation or access among all [`History::accesses`].
@@ -321,6 +332,7 @@ impl History {
 
     /// A number for each operation and access, below [`History::places`].
     #[must_use]
+    #[inline]
     pub fn place(&self, op: OpId) -> usize {
         self.accesses.place(op).map_or(op.0 as usize, |place| self.entries.len() + place)
     }

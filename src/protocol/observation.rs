@@ -5,7 +5,7 @@ use std::hash::Hash;
 
 use crate::digest::name_hash;
 use crate::history::Over;
-use crate::id::{KeyId, LogIndex, NodeBits, NodeId, Position, Term, Version};
+use crate::id::{KeyId, LogIndex, NodeBits, NodeId, OpId, Position, Term, Version};
 use crate::names::Names;
 
 use super::disk::File;
@@ -131,6 +131,15 @@ pub enum Observation {
 }
 
 impl Observation {
+    /// The same, of a write by the access that made it: see
+    /// [`History::accesses`](crate::history::History::accesses).
+    pub(crate) const fn of_access(mut self, access: Option<OpId>) -> Self {
+        if let (Self::Accept { request, .. }, Some(access)) = (&mut self, access) {
+            *request = request.of_access(access);
+        }
+        self
+    }
+
     /// The version of the write that this is about, if it is about one.
     #[must_use]
     pub const fn version(&self) -> Option<Version> {

@@ -13,18 +13,17 @@ use super::event::Queue;
 impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     /// A node observed something.
     #[inline]
-    pub(super) fn observe(&mut self, node: NodeId, mut observation: Observation) {
+    pub(super) fn observe(&mut self, node: NodeId, observation: Observation) {
         self.tell_ledger(node, &observation);
-        match &mut observation {
-            Observation::Role { role, term } => self.note_role(node, *role, *term),
+        let mut written = None;
+        match observation {
+            Observation::Role { role, term } => self.note_role(node, role, term),
             Observation::Accept { request, key, version, over } => {
                 let op = request.operation();
                 if self.contest.is_on() {
                     self.note_contested(node, op);
                 }
-                // A write is followed by the access that made it.
-                let write = self.kernel.history.accept_on(op, *key, *version, *over);
-                *request = request.of_access(write);
+                written = Some(self.kernel.history.accept_on(op, key, version, over));
             }
             Observation::Vote { .. }
             | Observation::Append { .. }
@@ -37,14 +36,14 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
             | Observation::Apply { .. }
             | Observation::Discard { .. } => {}
             Observation::Replay { file, covers, records, last, digest } => {
-                let read = LogRead { records: *records, last: *last, digest: *digest };
-                self.note_recovery(node, *file, *covers, read);
+                self.note_recovery(node, file, covers, LogRead { records, last, digest });
             }
         }
         if self.triggers.is_some() {
             self.log_moment(node, &observation);
         }
         if self.kernel.notes.on {
+            let observation = observation.of_access(written);
             if self.agreement.observed(node, observation) {
                 self.compare_again();
             }

@@ -131,17 +131,12 @@ impl Store {
         }
     }
 
-    /// What a key holds took the place of what it held.
-    #[inline(never)]
-    fn count_held(&mut self, key: KeyId, before: Option<Stored>, now: Option<Stored>) {
-        let part = |stored: Option<Stored>| stored.map(|stored| StoredPart::Held(key, stored));
-        self.count(part(before), part(now));
-    }
-
     /// The key holds this from now on.
+    #[inline(never)]
     fn hold(&mut self, key: KeyId, stored: Option<Stored>) {
         let before = std::mem::replace(self.slot(key), stored);
-        self.count_held(key, before, stored);
+        let part = |stored: Option<Stored>| stored.map(|stored| StoredPart::Held(key, stored));
+        self.count(part(before), part(stored));
     }
 
     /// Takes a write if it is the key's newest: last write wins by version. A tombstone is a write
@@ -215,18 +210,23 @@ impl Store {
         }
     }
 
-    #[inline]
+    // Always inlined: each write that reaches a replica comes here, and the running hash, which
+    // hardly any store keeps, would have it called.
+    #[inline(always)]
     fn win(&mut self, ties: TieBreak, key: KeyId, stored: Stored) -> Applied {
+        let is_hashed = self.hash.is_some();
         let slot = self.slot(key);
         match slot {
             Some(held) if held.version == stored.version => Applied::Known,
             Some(held) if !ties.replaces(stored.version, held.version) => Applied::Older,
             _ => {
-                let before = slot.replace(stored);
-                if self.hash.is_some() {
-                    self.count_held(key, before, Some(stored));
+                let before = slot.and_then(|held| held.value);
+                if is_hashed {
+                    self.hold(key, Some(stored));
+                } else {
+                    *slot = Some(stored);
                 }
-                Applied::Newest { before: before.and_then(|held| held.value) }
+                Applied::Newest { before }
             }
         }
     }
